@@ -44,6 +44,7 @@ class SideSeen(msgspec.Struct, frozen=True, kw_only=True):
     was not ours, as far as the system tells. ``version`` is falcana's lock number, 0 where there is none.
     ``history`` is newest first per field, None when it was not read; ``field_times`` is the newest change per field.
     ``marker`` is the other side's id as stored on this record. ``parent_id`` is the raw id of a person's company.
+    ``keys`` are comparable search keys: ``email``, ``vat_id``, ``domain``, and ``name`` (folded, legal form kept).
     """
 
     presence: Presence
@@ -61,6 +62,7 @@ class SideSeen(msgspec.Struct, frozen=True, kw_only=True):
     deleted_ms: int = 0
     erased: bool = False
     holder: bool = False  # a falcana Privatperson Adresse: never a company in HubSpot (Q8, Q9)
+    keys: dict[str, str] = {}  # how the record can be recognised: email, vat_id (valid ones only), domain, name
 
     @property
     def present(self) -> bool:

@@ -175,6 +175,18 @@ class Crm(Protocol):
         """The next page of changes after ``position`` ("" starts at the present). Raises FeedExpired."""
         ...
 
+    async def present_position(self, object_type: ObjectType, now_ms: int) -> str:
+        """The position from which changes have to be read so that nothing after this moment is missed."""
+        ...
+
+    def rewound(self, position: str, overlap_s: float) -> str:
+        """A position earlier by the overlap that this system's change listing needs; it may list late or out of order."""
+        ...
+
+    def furthest(self, one: str, other: str) -> str:
+        """The later of two positions, so that a checkpoint never moves back."""
+        ...
+
     def everything(self, object_type: ObjectType) -> AsyncIterator[Sequence[Changed]]:
         """All records, page by page, for a first or full run."""
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -34,8 +35,9 @@ def gone(folder: Path) -> bool:
 def becomes_true(condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -> bool:
     """Whether a condition of the outside world comes true in time."""
     end = time.monotonic() + deadline_s
+    pause = threading.Event()
     while not condition():
         if time.monotonic() > end:
             return False
-        os.sched_yield()
+        pause.wait(0.01)
     return True

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import msgspec
+from asyncpg.pool import PoolConnectionProxy
 
 from schemas.ledger import Commit, LinkUpdate, RecordKey, Retry, RunCount
 from schemas.links import Link
@@ -24,7 +24,8 @@ COUNTS = (
     RunCount.FAILED,
 )
 
-Connection = asyncpg.Connection[Any]
+if TYPE_CHECKING:
+    Connection = PoolConnectionProxy[Any]
 
 
 async def commit(database: Database, changes: Commit, owner: str) -> set[int]:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
 UNREACHABLE = (
     OSError,
@@ -34,7 +35,7 @@ class Database:
         self._pool = pool
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[asyncpg.Connection[Any]]:
+    async def transaction(self) -> AsyncIterator[PoolConnectionProxy[Any]]:
         """One connection in one transaction. Raises StoreUnavailable."""
         try:
             async with self._pool.acquire() as connection, connection.transaction():

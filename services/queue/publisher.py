@@ -1,0 +1,72 @@
+"""Publish with confirm: when this returns, the message survives a crash of the broker."""
+
+from __future__ import annotations
+
+import asyncio
+
+import aio_pika
+from aio_pika.abc import AbstractRobustChannel, AbstractRobustConnection
+
+from schemas.events import HintMessage, Lane, encode_message
+from services.hints import QueueUnavailable
+from services.queue.topology import declare, queue_name
+from services.telemetry import publish_confirm_seconds, publish_failures_total
+
+CONNECT_TIMEOUT_S = 5.0
+
+
+class RabbitPublisher:
+    """Puts messages into the lanes. Made by ``open_publisher``."""
+
+    def __init__(
+        self, connection: AbstractRobustConnection, channel: AbstractRobustChannel, prefix: str, timeout_s: float
+    ) -> None:
+        self._connection = connection
+        self._channel = channel
+        self._prefix = prefix
+        self._timeout_s = timeout_s
+
+    async def publish(self, message: HintMessage, lane: Lane = Lane.LIVE) -> None:
+        """Return once the broker has the message on disk. Raises QueueUnavailable within the time-out.
+
+        The broker may be away, block publishers for lack of disk or memory, refuse because the queue is full, or have
+        no such queue: for the sender these are all the same.
+        """
+        body = aio_pika.Message(
+            encode_message(message),
+            delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+            content_type="application/json",
+            message_id=message.id,
+            type=f"hints.v{message.version}",
+        )
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                with publish_confirm_seconds.time():
+                    await self._channel.default_exchange.publish(
+                        body, routing_key=queue_name(self._prefix, lane), mandatory=True
+                    )
+        except (TimeoutError, OSError, aio_pika.exceptions.AMQPError, RuntimeError, asyncio.InvalidStateError) as error:
+            publish_failures_total.inc()
+            raise QueueUnavailable(f"not confirmed: {type(error).__name__}") from error
+
+    @property
+    def ready(self) -> bool:
+        """Whether the connection stands and the broker takes messages."""
+        return self._connection.connected.is_set() and not self._channel.is_closed
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._connection.close()
+
+
+async def open_publisher(amqp_url: str, *, prefix: str = "hints", timeout_s: float = 3.5) -> RabbitPublisher:
+    """Connect and declare the queues. Raises QueueUnavailable when the broker cannot be reached."""
+    try:
+        connection = await aio_pika.connect_robust(amqp_url, timeout=CONNECT_TIMEOUT_S, reconnect_interval=1)
+        channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
+        await declare(channel, prefix)
+    except (OSError, aio_pika.exceptions.AMQPError, TimeoutError) as error:
+        raise QueueUnavailable(f"the broker cannot be reached: {type(error).__name__}") from error
+    assert isinstance(connection, AbstractRobustConnection)
+    assert isinstance(channel, AbstractRobustChannel)
+    return RabbitPublisher(connection, channel, prefix, timeout_s)

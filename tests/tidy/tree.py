@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import ast
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCT = ("schemas", "services", "sync_worker", "webhook_receiver")
-NOT_OURS = {".git", ".venv", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis", ".import_linter_cache"}
+NOT_OURS = {
+    ".git",
+    ".venv",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".pytest_cache",
+    ".hypothesis",
+    ".import_linter_cache",
+    "__pycache__",
+}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -26,18 +36,12 @@ def name_of(path: Path) -> str:
 
 def kept_files() -> list[Path]:
     """Every file that is or would be checked in; without git every file that is not a cache."""
-    answer = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if answer.returncode == 0:
-        names = (ROOT / line for line in answer.stdout.splitlines())
-    else:
-        names = (path for path in ROOT.rglob("*") if not NOT_OURS.intersection(path.relative_to(ROOT).parts))
-    return sorted(path for path in names if path.is_file())
+    if not (shutil.which("git") and (ROOT / ".git").exists()):
+        every = (path for path in ROOT.rglob("*") if not NOT_OURS.intersection(path.relative_to(ROOT).parts))
+        return sorted(path for path in every if path.is_file())
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return sorted(path for line in listed.splitlines() if (path := ROOT / line).is_file())
 
 
 def functions(path: Path) -> Iterator[tuple[str, int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -100,7 +101,8 @@ def test_both_are_reached_and_nothing_of_them_stays() -> None:
 
 def test_nothing_stays_when_the_launcher_is_killed() -> None:
     before = _folders()
-    with subprocess.Popen([*LAUNCH, "sh", "-c", "echo ready; sleep 600"], stdout=subprocess.PIPE) as launcher:
+    command = [*LAUNCH, "sh", "-c", "echo ready; exec sleep 600"]
+    with subprocess.Popen(command, env=_without_servers(), stdout=subprocess.PIPE) as launcher:
         assert launcher.stdout
         launcher.stdout.readline()
         folders = [Path(found) for found in _folders() - before]
@@ -122,6 +124,10 @@ def test_a_missing_server_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -
         RabbitMq()
     with pytest.raises(EmbeddedUnavailable, match="postgresql-15 or set DATABASE_URL"):
         Postgres()
+
+
+def _without_servers() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "AMQP_URL")}
 
 
 def _folders() -> set[str]:

@@ -37,6 +37,8 @@ class ReceiverSettings(_FromEnvironment):
     amqp_url: SecretStr = Field(validation_alias="AMQP_URL")
     host: str = "127.0.0.1"
     port: int = Field(default=8080, ge=0, le=65535)
+    internal_port: int = Field(default=0, ge=0, le=65535)
+    queue_prefix: str = "hints"
     hubspot_app_id: int = Field(gt=0)
     hubspot_client_secrets: SecretList
     hubspot_public_url: str = Field(pattern=r"^https?://")
@@ -71,6 +73,7 @@ class WorkerSettings(_FromEnvironment):
     connections: tuple[ConnectionSecrets, ...] = Field(min_length=1)
     host: str = "127.0.0.1"
     port: int = Field(default=8081, ge=0, le=65535)
+    queue_prefix: str = "hints"
     window_s: float = Field(default=0.25, ge=0)
     batch_keys: int = Field(default=100, gt=0, le=100)
     poll_every_s: float = Field(default=300.0, gt=0)

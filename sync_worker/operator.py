@@ -63,13 +63,12 @@ def _approval(links: list[Link]) -> Commit:
     approved = [
         msgspec.structs.replace(link, state=LinkState.FALCANA_DELETED_PENDING, reason="approved") for link in links
     ]
-    keys = [
-        RecordKey(link.connection_id, link.object_type, System.FALCANA, link.falcana_id or "") for link in approved
-    ]
+    keys = [RecordKey(link.connection_id, link.object_type, System.FALCANA, link.falcana_id or "") for link in approved]
     return Commit(
         updates=tuple(LinkUpdate(link=link, release=True) for link in approved),
         ledger=tuple(
-            LedgerEntry(link_id=link.id, stage="done", action="approve", reason="delete_brake", detail={}) for link in approved
+            LedgerEntry(link_id=link.id, stage="done", action="approve", reason="delete_brake", detail={})
+            for link in approved
         ),
         settled=tuple(keys),
         retries=tuple(retry_for(key, "approved", "delete approved", 0.0) for key in keys),

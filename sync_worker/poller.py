@@ -105,7 +105,12 @@ async def full_pass(
 
 
 async def _point(
-    poller: Poller, connection: Connection, system: System, object_type: ObjectType, changes: Sequence[Changed], run_id: int
+    poller: Poller,
+    connection: Connection,
+    system: System,
+    object_type: ObjectType,
+    changes: Sequence[Changed],
+    run_id: int,
 ) -> int:
     """Hints for the changes that are not known by their date or version already."""
     newest = {change.record_id: change for change in changes}

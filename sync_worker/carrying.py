@@ -65,7 +65,8 @@ async def _write_side(
     carried: dict[int, Carried],
     companies: dict[int, Link],
 ) -> None:
-    creates, updates = [], []
+    creates: list[Write] = []
+    updates: list[Write] = []
     for work in works:
         write = _write(system, work, carried[work.link.id], companies)
         if write is not None:

@@ -1,0 +1,120 @@
+"""Faults on demand, for both sandboxes: wrong answers, lost answers, slow answers, and a person who is faster.
+
+A fault matches a request by a regular expression over "METHOD path" and works a given number of times. ``act`` makes a
+control call *before* the matching request is handled, for example a person's edit between a read and a write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+KINDS = ("status", "drop_after_apply", "delay", "act")
+
+
+@dataclass
+class Fault:
+    """One fault and how often it still works."""
+
+    match: str
+    do: str
+    times: int = 1
+    status: int = 500
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+    delay_ms: int = 0
+    act: dict[str, Any] = field(default_factory=dict)
+
+
+class Faults:
+    """The faults that wait for their request, oldest first."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Fault] = []
+
+    def add(self, spec: dict[str, Any]) -> None:
+        """Add a fault as the control interface describes it. Raises ValueError for an unknown kind."""
+        fault = Fault(**spec)
+        if fault.do not in KINDS:
+            raise ValueError(f"do must be one of {', '.join(KINDS)}")
+        self._waiting.append(fault)
+
+    def clear(self) -> None:
+        """Forget all faults."""
+        self._waiting.clear()
+
+    def list(self) -> list[dict[str, Any]]:
+        """The faults that still wait."""
+        return [asdict(fault) for fault in self._waiting]
+
+    def take(self, request: str) -> Fault | None:
+        """The next fault for a request, used up by one."""
+        for fault in self._waiting:
+            if re.search(fault.match, request):
+                fault.times -= 1
+                if fault.times <= 0:
+                    self._waiting.remove(fault)
+                return fault
+        return None
+
+
+def fault_middleware(faults: Faults) -> Any:
+    """An aiohttp middleware that plays the faults; control calls are never touched."""
+
+    @web.middleware
+    async def play(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path.startswith("/_control"):
+            return await handler(request)
+        fault = faults.take(f"{request.method} {request.path}")
+        if fault is None:
+            return await handler(request)
+        if fault.do == "status":
+            return web.json_response(
+                fault.body or {"status": "error", "message": "fault"}, status=fault.status, headers=fault.headers
+            )
+        if fault.do == "delay":
+            await asyncio.sleep(fault.delay_ms / 1000)
+        if fault.do == "act":
+            await _act(request, fault.act)
+        response = await handler(request)
+        if fault.do == "drop_after_apply" and request.transport is not None:
+            request.transport.abort()
+        return response
+
+    return play
+
+
+async def _act(request: web.Request, act: dict[str, Any]) -> None:
+    url = f"http://{request.host}{act['path']}"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.request(act.get("method", "POST"), url, json=act.get("json")) as answer,
+    ):
+        await answer.read()
+
+
+def add_routes(app: web.Application, faults: Faults) -> None:
+    """GET, POST and DELETE /_control/faults."""
+
+    async def add(request: web.Request) -> web.Response:
+        try:
+            faults.add(await request.json())
+        except (TypeError, ValueError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+        return web.json_response(faults.list())
+
+    async def show(_request: web.Request) -> web.Response:
+        return web.json_response(faults.list())
+
+    async def clear(_request: web.Request) -> web.Response:
+        faults.clear()
+        return web.json_response([])
+
+    path = "/_control/faults"
+    app.add_routes([web.post(path, add), web.get(path, show), web.delete(path, clear)])

@@ -191,7 +191,9 @@ async def make_world(stack_url: dict[str, str], **sandbox: Any) -> AsyncIterator
 
 def _hubspot_settings(**more: Any) -> hubspot_sandbox.Settings:
     base: dict[str, Any] = {"portal_id": PORTAL, "app_id": APP_ID, "client_secret": SECRET, "access_token": TOKEN}
-    return hubspot_sandbox.Settings(**base, webhook_window_ms=10, webhook_retry_ms=50, rate_limit_per_10s=100_000, **more)
+    return hubspot_sandbox.Settings(
+        **base, webhook_window_ms=10, webhook_retry_ms=50, rate_limit_per_10s=100_000, **more
+    )
 
 
 def _falcana_settings() -> falcana_sandbox.Settings:
@@ -252,7 +254,9 @@ async def _receiver(stack: AsyncExitStack, publisher: RabbitPublisher, clock: Sy
         falcana_secrets={1: [FALCANA_SECRET]},
     )
     patience = Patience(clock)
-    runner = web.AppRunner(create_app(Intake(settings, publisher, clock), patience), access_log=None, shutdown_timeout=0.5)
+    runner = web.AppRunner(
+        create_app(Intake(settings, publisher, clock), patience), access_log=None, shutdown_timeout=0.5
+    )
     await runner.setup()
     stack.push_async_callback(runner.cleanup)
     await web.TCPSite(runner, "127.0.0.1", runner_port).start()

@@ -2,27 +2,8 @@
 
 from __future__ import annotations
 
+from tests.journeys.stories import linked_company, linked_person
 from tests.world import World
-
-
-async def linked_company(world: World, **fields: str) -> tuple[str, str]:
-    """A company in both systems: (HubSpot id, falcana id)."""
-    hubspot_id = await world.hubspot.create("companies", {"name": "Müller & Söhne GmbH", "phone": "+43 1 2345678", **fields})
-    await world.settle()
-    address = next(
-        a for a in await world.falcana.all("adressen") if a["individualfelder"]["hubspot_unternehmen_id"] == hubspot_id
-    )
-    return hubspot_id, str(address["id"])
-
-
-async def linked_person(world: World, company: tuple[str, str], **fields: str) -> tuple[str, str]:
-    """A person of a company in both systems: (HubSpot id, falcana id)."""
-    body = {"firstname": "Sabine", "lastname": "Muster", "email": "s.muster@example.com", **fields}
-    hubspot_id = await world.hubspot.create("contacts", body, companyId=company[0])
-    await world.settle()
-    people = await world.falcana.all("ansprechpartner")
-    person = next(p for p in people if p["individualfelder"]["hubspot_kontakt_id"] == hubspot_id)
-    return hubspot_id, str(person["id"])
 
 
 async def test_a_company_created_in_hubspot_becomes_an_adresse_with_its_id(world: World) -> None:
@@ -58,7 +39,9 @@ async def test_a_contact_arrives_under_the_adresse_of_its_company(world: World) 
 
 async def test_an_ansprechpartner_arrives_with_the_primary_company(world: World) -> None:
     company = await linked_company(world)
-    await world.falcana.create("ansprechpartner", {"adresse_id": int(company[1]), "vorname": "Max", "nachname": "Berger"})
+    await world.falcana.create(
+        "ansprechpartner", {"adresse_id": int(company[1]), "vorname": "Max", "nachname": "Berger"}
+    )
     await world.settle()
 
     (contact,) = await world.hubspot.all("contacts")
@@ -92,7 +75,9 @@ async def test_a_person_brings_its_unknown_company_along(world: World) -> None:
 
 
 async def test_a_contact_without_company_becomes_a_privatperson(world: World) -> None:
-    hubspot_id = await world.hubspot.create("contacts", {"firstname": "Eva", "lastname": "Allein", "email": "eva@example.com"})
+    hubspot_id = await world.hubspot.create(
+        "contacts", {"firstname": "Eva", "lastname": "Allein", "email": "eva@example.com"}
+    )
     await world.settle()
 
     (address,) = await world.falcana.all("adressen")

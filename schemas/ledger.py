@@ -105,7 +105,8 @@ class RecordKey(msgspec.Struct, frozen=True):
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one step of a pass stores, in one transaction.
 
-    Rows that belong to a lost link (``link_id``) are dropped with it. ``settled`` keys lose their retry row.
+    Rows that belong to a lost link (``link_id``) are dropped with it. ``settled`` keys lose their retry row, ``unparked``
+    keys their parking row.
     ``run_counts`` maps run id to what is to be added. ``held_cleared`` lists (link id, field) pairs that travel again.
     """
 
@@ -116,5 +117,6 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     held_cleared: tuple[tuple[int, str], ...] = ()
     retries: tuple[Retry, ...] = ()
     settled: tuple[RecordKey, ...] = ()
+    unparked: tuple[RecordKey, ...] = ()
     parked: tuple[Parked, ...] = ()
     run_counts: dict[int, dict[RunCount, int]] = {}

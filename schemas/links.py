@@ -34,11 +34,16 @@ class Register(msgspec.Struct, frozen=True):
 
 
 class SideState(msgspec.Struct, frozen=True, kw_only=True):
-    """What we remember of one field on one side. ``shadow`` None means never agreed. ``seen_ms``: edits up to here are known."""
+    """What we remember of one field on one side.
+
+    ``shadow`` None means never agreed. ``seen_ms``: edits up to here are known. ``refused`` is the canon of a value that
+    this side would not take; it is not offered again until another value is due.
+    """
 
     shadow: FieldValue | None = None
     intents: tuple[FieldValue, ...] = ()
     seen_ms: int = 0
+    refused: str = ""
 
 
 class FieldState(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ falcana the survivor takes the link over; if it has one of its own, the loser's 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -20,34 +20,41 @@ from sync_worker.merge.memory import unlinked_from_hubspot
 from sync_worker.remembering import retry_for
 from sync_worker.work import Work
 
+BUSY_AGAIN_S = 0.5
 
-async def follow(works: Sequence[Work], object_type: ObjectType, store: Store, owner: str, lease_s: float) -> None:
-    """Move the links of merged records to their survivors, one family at a time, and look at the survivors next."""
-    done: set[tuple[System, str]] = set()
-    for work in works:
-        system, survivor_id = work.decided.new_id_on, work.decided.new_id
-        assert system is not None
-        if (system, survivor_id) not in done:
-            done.add((system, survivor_id))
-            await _follow_one(work, system, survivor_id, object_type, store, owner, lease_s)
+
+async def follow(
+    merged: Sequence[Work], batch: Sequence[Work], object_type: ObjectType, store: Store, owner: str, lease_s: float
+) -> set[int]:
+    """Move the links of merged records to their survivors, one family at a time, and look at the survivors next.
+
+    Returns the link ids that were dealt with: members of a family that are in this batch are settled with it.
+    """
+    at_hand = {work.link.id: work.link for work in batch}
+    dealt_with: set[int] = set()
+    for work in merged:
+        if work.link.id not in dealt_with:
+            dealt_with |= await _follow_one(work, at_hand, object_type, store, owner, lease_s)
+    return dealt_with
 
 
 async def _follow_one(
-    work: Work, system: System, survivor_id: str, object_type: ObjectType, store: Store, owner: str, lease_s: float
-) -> None:
+    work: Work, at_hand: Mapping[int, Link], object_type: ObjectType, store: Store, owner: str, lease_s: float
+) -> set[int]:
+    system, survivor_id = work.decided.new_id_on, work.decided.new_id
+    assert system is not None
     old_ids = _family_ids(work, system, survivor_id)
-    keys = [(system, record_id) for record_id in dict.fromkeys((*old_ids, survivor_id))]
-    mine = [work.link] if work.link.id_on(system) in old_ids else []
-    known = await store.links.by_record(work.link.connection_id, object_type, system, [key[1] for key in keys])
-    wanted = [link.id for link in {link.id: link for link in known.values()}.values() if link.id != work.link.id]
-    others = await store.links.lease_more(wanted, lease_s, owner) if wanted else []
-    if len(others) < len(wanted):
-        commit = _again(work, survivor_id, system, 0.5)
+    names = list(dict.fromkeys((*old_ids, survivor_id)))
+    known = await store.links.by_record(work.link.connection_id, object_type, system, names)
+    wanted = {link.id for link in known.values()} | {work.link.id}
+    leased = await store.links.lease_more(sorted(wanted - at_hand.keys()), lease_s, owner)
+    family = [at_hand[link_id] for link_id in sorted(wanted & at_hand.keys())] + leased
+    if len(family) < len(wanted):
+        await store.commit(_again(work, survivor_id, system, BUSY_AGAIN_S), owner)
     else:
-        family = [*mine, *(link for link in others)]
-        commit = resolve_family(work, family, system, survivor_id, old_ids)
-    await store.commit(commit, owner)
-    await store.links.release([work.link, *others], owner)
+        await store.commit(resolve_family(work, family, system, survivor_id, old_ids), owner)
+    await store.links.release([work.link, *family], owner)
+    return wanted & at_hand.keys()
 
 
 def _family_ids(work: Work, system: System, survivor_id: str) -> tuple[str, ...]:

@@ -26,9 +26,37 @@ async def match_creates(works: Sequence[Work], object_type: ObjectType, crms: Cr
     adopted = []
     for on in System:
         creating = [work for work in works if work.decided.action is Action.CREATE and work.decided.create_on is on]
+        if creating and on is System.FALCANA:
+            creating = await _without_survivors(creating, object_type, store)
         if creating:
             adopted += await _match_side(creating, on, object_type, crms, store)
     return adopted
+
+
+async def _without_survivors(works: Sequence[Work], object_type: ObjectType, store: Store) -> list[Work]:
+    """A new HubSpot record that has absorbed linked ones is their survivor, not a new company or person."""
+    absorbed = sorted({one for work in works for one in work.seen.hubspot.absorbed_ids})
+    if not absorbed:
+        return list(works)
+    connection_id = works[0].link.connection_id
+    links = await store.links.by_record(connection_id, object_type, System.HUBSPOT, absorbed)
+    others = []
+    for work in works:
+        if any(one in links and links[one].falcana_id for one in work.seen.hubspot.absorbed_ids):
+            work.plan = msgspec.structs.replace(
+                work.decided,
+                action=Action.FOLLOW,
+                state=work.link.state,
+                reason="merged",
+                fields=(),
+                mark=(),
+                create_on=None,
+                new_id=work.seen.hubspot.record_id,
+                new_id_on=System.HUBSPOT,
+            )
+        else:
+            others.append(work)
+    return others
 
 
 async def _match_side(

@@ -48,7 +48,7 @@ def outcome(
     works: Sequence[Work], before: dict[int, Link], carried: dict[int, Carried], verify_after_s: float
 ) -> Commit:
     """Commit 2: what the systems returned, what failed and when to look again; ends the leases."""
-    updates, ledger, retries, parked, settled_keys = [], [], [], [], []
+    updates, ledger, retries, parked, settled_keys, unparked = [], [], [], [], [], []
     held: list[HeldField] = []
     cleared: list[tuple[int, str]] = []
     counts: dict[int, dict[RunCount, int]] = {}
@@ -66,6 +66,7 @@ def outcome(
         retries += new_retries
         parked += _parked(work)
         settled_keys += [key for key in work.keys() if not work.retry]
+        unparked += [key for key in work.keys() if _agreed(work, link)]
         held += _held(work)
         cleared += _travelled(work)
         _count(work, so_far, counts)
@@ -77,9 +78,16 @@ def outcome(
         held_cleared=tuple(cleared),
         retries=tuple(retries),
         settled=tuple(settled_keys),
+        unparked=tuple(unparked),
         parked=tuple(parked),
         run_counts=counts,
     )
+
+
+def _agreed(work: Work, link: Link) -> bool:
+    """Whether whatever a person was asked about is answered."""
+    open_question = work.parked is not None or work.retry is not None or link.parked or link.state is LinkState.HELD
+    return not open_question and work.decided.action is not Action.NOTHING
 
 
 def hand_back(hints: Iterable[Hint], category: str, delay_s: float) -> Commit:
@@ -124,7 +132,8 @@ def _after(work: Work, before: dict[int, Link], so_far: Carried | None) -> Link:
     leased = before.get(work.link.id, work.link)
     if so_far is None:
         if plan.action in (Action.MERGE, Action.REMEMBER, Action.ASK):
-            return settled(leased, announced(work.link, plan, work.seen), plan, work.seen, {})
+            link = settled(leased, announced(work.link, plan, work.seen), plan, work.seen, {})
+            return msgspec.structs.replace(link, parked=link.parked or bool(plan.conflict))
         return msgspec.structs.replace(work.link, reason=plan.reason or work.link.reason)
     base = announced(work.link, plan, work.seen)
     if so_far.trouble is not None and not so_far.written:

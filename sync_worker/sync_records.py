@@ -78,8 +78,8 @@ async def _agree(works: Sequence[Work], batch: Batch, crms: Crms, shop: Workshop
     before = {work.link.id: work.link for work in works}
     await _decide_all(works, batch, crms, shop)
     merged = [work for work in works if work.decided.action is Action.FOLLOW]
-    await follow(merged, batch.object_type, shop.store, shop.owner, shop.lease_s)
-    rest = [work for work in works if work.decided.action is not Action.FOLLOW]
+    followed = await follow(merged, works, batch.object_type, shop.store, shop.owner, shop.lease_s)
+    rest = [work for work in works if work.link.id not in followed]
     await _brake(rest, batch, shop)
     writing = await _announce([work for work in rest if work.decided.touches_crm], shop)
     carried = await carry_out(writing, batch.object_type, crms, shop.store)

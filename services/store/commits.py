@@ -181,7 +181,7 @@ async def _settle(connection: Connection, changes: Commit, lost: set[int]) -> No
     """Done records lose their retry and parking rows first; new ones are written after."""
     if changes.settled and not (lost and len(lost) == len(changes.updates)):
         await connection.execute(QUERIES["settle_retries"], *_key_columns(changes.settled))
-        await connection.execute(QUERIES["unpark"], *_key_columns(changes.settled))
+        await connection.execute(QUERIES["unpark"], *_key_columns(changes.unparked))
     if changes.retries:
         await connection.executemany(QUERIES["schedule_retry"], [_retry_row(row) for row in changes.retries])
     if changes.parked:

@@ -191,6 +191,12 @@ SELECT id, settings FROM connection ORDER BY id;
 -- Create or replace.
 INSERT INTO connection (id, settings) VALUES ($1, $2) ON CONFLICT (id) DO UPDATE SET settings = EXCLUDED.settings;
 
+-- name: finish_counted
+-- A run ends when everything listed is counted, whether or not somebody watches.
+UPDATE run SET finished_at = clock_timestamp()
+WHERE connection_id = $1 AND finished_at IS NULL AND listed
+  AND created + updated + unchanged + deleted + blocked + failed >= expected;
+
 -- name: start_run
 -- A run, if none is active.
 INSERT INTO run (connection_id, direction, kind) VALUES ($1, $2, $3) RETURNING id;

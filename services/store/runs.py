@@ -56,6 +56,7 @@ class Runs:
 
     async def start(self, connection_id: int, direction: str, kind: str) -> int:
         """Begin a run. Raises AlreadyRunning (R32)."""
+        await self._database.rows(QUERIES["finish_counted"], connection_id)
         try:
             row = await self._database.row(QUERIES["start_run"], connection_id, direction, kind)
         except asyncpg.UniqueViolationError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from schemas.connections import MergeScope
-from schemas.links import Link, Register
+from schemas.links import NO_MEMORY, FieldState, Link, Register
 from schemas.plans import FieldPlan
 from schemas.records import FieldRule, FieldValue, System
 from schemas.seen import Seen
@@ -17,19 +17,20 @@ def plan_fields(link: Link, seen: Seen, rules: Rules) -> tuple[FieldPlan, ...]:
     """One plan per mapped field. Fields do not influence each other, except under ``merge_scope = record``."""
     winner = _record_winner(link, seen, rules)
     if winner is None:
-        return tuple(
-            plan_field(rule, choose(rule, link.memory(rule.name), seen, rules), seen, rules) for rule in rules.fields
-        )
-    return tuple(plan_field(rule, _by_record(rule, winner, link, seen, rules), seen, rules) for rule in rules.fields)
+        choices = [(rule, choose(rule, link.memory(rule.name), seen, rules)) for rule in rules.fields]
+    else:
+        choices = [(rule, _by_record(rule, winner, link, seen, rules)) for rule in rules.fields]
+    return tuple(plan_field(rule, choice, seen, rules, link.memory(rule.name)) for rule, choice in choices)
 
 
-def plan_field(rule: FieldRule, choice: Choice, seen: Seen, rules: Rules) -> FieldPlan:
+def plan_field(rule: FieldRule, choice: Choice, seen: Seen, rules: Rules, memory: FieldState = NO_MEMORY) -> FieldPlan:
     """Turn a choice into writes: only the sides whose value is not the target, and only where it may travel."""
     target = choice.winner.value
     writes = tuple(system for system in BOTH if not same(value_on(seen.on(system), rule.name), target))
     withheld = choice.blocked if writes else ""
     if writes:
         withheld = withheld or seen.frozen_fields.get(rule.name, "") or _withheld(rule, target, writes, rules)
+        withheld = withheld or _refused_before(target, writes, memory)
     return FieldPlan(
         field=rule.name,
         rule=choice.rule,
@@ -45,6 +46,11 @@ def plan_field(rule: FieldRule, choice: Choice, seen: Seen, rules: Rules) -> Fie
 def _withheld(rule: FieldRule, target: FieldValue, writes: tuple[System, ...], rules: Rules) -> str:
     reasons = (why_withheld(rule, target, system, rules) for system in writes)
     return next((reason for reason in reasons if reason), "")
+
+
+def _refused_before(target: FieldValue, writes: tuple[System, ...], memory: FieldState) -> str:
+    """A value that a side would not take is not offered again; another value is."""
+    return "refused" if any(target.canon and memory.on(system).refused == target.canon for system in writes) else ""
 
 
 def plan_create(source: System, seen: Seen, rules: Rules) -> tuple[FieldPlan, ...]:

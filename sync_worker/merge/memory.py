@@ -63,18 +63,26 @@ def settled(before: Link, announced_link: Link, plan: Plan, seen: Seen, written:
             if field_plan.withheld or system not in field_plan.writes:
                 continue
             if name in answer.refused:
-                fields[name] = before.memory(name)
+                fields[name] = _refuse(before.memory(name), system, field_plan.target)
             elif name in answer.seen.values:
                 fields[name] = _confirm(fields[name], system, answer.seen.values[name])
     link = msgspec.structs.replace(announced_link, fields=fields)
     return _dated(before, link, plan, seen, written)
 
 
-def _confirm(memory: FieldState, system: System, returned: FieldValue) -> FieldState:
-    side = msgspec.structs.replace(memory.on(system), shadow=returned, intents=())
+def _refuse(memory: FieldState, system: System, target: FieldValue) -> FieldState:
+    return _with_side(memory, system, msgspec.structs.replace(memory.on(system), refused=target.canon))
+
+
+def _with_side(memory: FieldState, system: System, side: SideState) -> FieldState:
     if system is System.HUBSPOT:
         return msgspec.structs.replace(memory, hubspot=side)
     return msgspec.structs.replace(memory, falcana=side)
+
+
+def _confirm(memory: FieldState, system: System, returned: FieldValue) -> FieldState:
+    side = msgspec.structs.replace(memory.on(system), shadow=returned, intents=())
+    return _with_side(memory, system, side)
 
 
 def _dated(before: Link, link: Link, plan: Plan, seen: Seen, written: Mapping[System, SideWritten]) -> Link:

@@ -1,0 +1,78 @@
+"""The demo for a person: a few edits told as they travel, then an invitation to make one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from rich.console import Console
+
+from services.sandbox.demo.people import Both
+from services.sandbox.demo.processes import Processes
+
+LOOK_EVERY_S = 0.1
+PATIENCE_S = 30.0
+
+
+async def narrate(both: Both, out: Console) -> None:
+    """Edits on both sides and their arrival, with the measured delay."""
+    company = next(one for one in await both.hubspot.all("companies") if one.get("falcana_id"))
+    contact = next(one for one in await both.hubspot.all("contacts") if one.get("falcana_id"))
+    tale: tuple[tuple[str, Any, Any], ...] = (
+        (
+            f"HubSpot: {company['name']} gets a new phone number",
+            both.hubspot.edit("companies", company["id"], phone="+43 1 9000 4711"),
+            lambda: _shows(both.falcana, "adressen", company["falcana_id"], "telefon", "+43 1 9000 4711"),
+        ),
+        (
+            f"falcana: {company['name']} moves to Stephansplatz 1",
+            both.falcana.edit("adressen", company["falcana_id"], strasse="Stephansplatz 1"),
+            lambda: _shows(both.hubspot, "companies", company["id"], "address", "Stephansplatz 1"),
+        ),
+        (
+            f"HubSpot: {contact.get('lastname')} becomes Prokurist",
+            both.hubspot.edit("contacts", contact["id"], jobtitle="Prokurist"),
+            lambda: _shows(both.falcana, "ansprechpartner", contact["falcana_id"], "position", "Prokurist"),
+        ),
+    )
+    for words, edit, arrived in tale:
+        await edit
+        started = time.monotonic()
+        while not await arrived() and time.monotonic() - started < PATIENCE_S:
+            await asyncio.sleep(LOOK_EVERY_S)
+        out.print(f"[green]→[/green] {words}: arrived on the other side after {time.monotonic() - started:.2f} s")
+
+
+async def _shows(person: Any, kind: str, record_id: str, name: str, value: str) -> bool:
+    return bool((await person.show(kind, record_id)).get(name) == value)
+
+
+async def invite(both: Both, out: Console, processes: Processes) -> None:
+    """Show how to edit, then tell every write that the product makes, until Ctrl-C."""
+    company = next(one for one in await both.hubspot.all("companies") if one.get("falcana_id"))
+    out.print("\n[bold]Your turn.[/bold] Edit something in either system from another terminal, for example:\n")
+    out.print(
+        f"curl -X PATCH {both.hubspot.url}/_control/records/companies/{company['id']} "
+        '-d \'{"properties": {"city": "Hallstatt"}}\'',
+        soft_wrap=True,
+        highlight=False,
+    )
+    out.print(
+        f'curl -X PATCH {both.falcana.url}/_control/records/adressen/{company["falcana_id"]} -d \'{{"ort": "Lech"}}\'',
+        soft_wrap=True,
+        highlight=False,
+    )
+    out.print("\nWatching both systems. Ctrl-C ends everything.\n")
+    known = {"HubSpot": await both.hubspot.written(), "falcana": await both.falcana.written()}
+    while True:
+        processes.check()
+        for name, person in (("HubSpot", both.hubspot), ("falcana", both.falcana)):
+            writes = await person.ask("GET", "/writes")
+            for write in writes[known[name] :]:
+                fields = write.get("properties", write.get("daten"))
+                out.print(
+                    f"[green]→[/green] written to {name}: {write.get('type', write.get('typ'))} {write['id']} {fields}"
+                )
+            known[name] = len(writes)
+        await asyncio.sleep(LOOK_EVERY_S)

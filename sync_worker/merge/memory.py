@@ -13,7 +13,7 @@ import msgspec
 from schemas.links import FieldState, Link, LinkState, SideState
 from schemas.plans import FieldPlan, Plan
 from schemas.records import FieldValue, System
-from schemas.seen import Seen, SideSeen
+from schemas.seen import Presence, Seen, SideSeen
 from sync_worker.merge.choose import value_on
 from sync_worker.merge.rules import same
 
@@ -39,7 +39,9 @@ def _announce(memory: FieldState, plan: FieldPlan, seen: Seen) -> FieldState:
 
 def _announce_side(system: System, memory: FieldState, plan: FieldPlan, seen: Seen) -> SideState:
     before, side = memory.on(system), seen.on(system)
-    shadow = value_on(side, plan.field) if side.present else before.shadow
+    # A record that is about to be created begins empty: an empty field of it is no edit of anybody's.
+    readable = side.presence in (Presence.PRESENT, Presence.NONE)
+    shadow = value_on(side, plan.field) if readable else before.shadow
     seen_ms = max(before.seen_ms, side.modified_ms)
     if system not in plan.writes:
         return SideState(shadow=shadow, seen_ms=seen_ms)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sync_worker.worker import run_once
 from tests.journeys.stories import linked_company, linked_person
 from tests.world import World
 
@@ -93,6 +94,24 @@ async def test_an_edit_in_hubspot_arrives_in_falcana(world: World) -> None:
     await world.settle()
 
     assert (await world.falcana.show("adressen", company[1]))["telefon"] == "+43 1 999"
+
+
+async def test_an_edit_made_right_after_the_create_is_not_lost(world: World) -> None:
+    company = await created_but_not_verified(world)
+    await world.hubspot.edit("companies", company[0], phone="+43 1 999")
+    await world.settle()
+
+    assert (await world.company(company[0]))["phone"] == "+43 1 999"
+    assert (await world.falcana.show("adressen", company[1]))["telefon"] == "+43 1 999"
+
+
+async def created_but_not_verified(world: World) -> tuple[str, str]:
+    """A company that has just arrived; the look that verifies our own write is still to come."""
+    hubspot_id = await world.hubspot.create("companies", {"name": "Eben erst GmbH"})
+    await world.hubspot.ask("POST", "/webhooks/flush")
+    await run_once(world.bench)
+    (address,) = await world.falcana.all("adressen")
+    return hubspot_id, str(address["id"])
 
 
 async def test_an_edit_in_falcana_arrives_in_hubspot(world: World) -> None:

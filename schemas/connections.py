@@ -26,7 +26,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True):
 
     ``pull`` and ``push`` are the two switches of the automatic sync (R20-R22), both off at first.
     ``skew_bound_ms``: times of the two systems closer together than this count as equal.
-    ``default_*`` fill a new Adresse (Adress-Art, User, Vertriebsgruppe). The brake numbers guard deletes towards HubSpot.
+    ``default_*`` fill a new Adresse (Adress-Art, User, Vertriebsgruppe). The brake numbers guard deletes towards
+    HubSpot.
     """
 
     id: int

@@ -51,7 +51,8 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``own`` is True when the event names this app as its author (an echo), False for anybody else, None when unknown.
     ``survivor_id`` and ``absorbed_ids`` come with merges; ``version`` with falcana's events.
-    ``run_id`` ties the hint to a manual run, ``pull``/``push`` allow that direction for this look whatever the switches say.
+    ``run_id`` ties the hint to a manual run, ``pull``/``push`` allow that direction for this look whatever the
+    switches say.
     """
 
     connection_id: int

@@ -57,7 +57,10 @@ class HeldField(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
-    """Look at this record again after ``delay_s``. ``category`` names the kind of trouble; attempts are counted by the row."""
+    """Look at this record again after ``delay_s``.
+
+    ``category`` names the kind of trouble; attempts are counted by the row.
+    """
 
     connection_id: int
     object_type: ObjectType
@@ -105,8 +108,8 @@ class RecordKey(msgspec.Struct, frozen=True):
 class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one step of a pass stores, in one transaction.
 
-    Rows that belong to a lost link (``link_id``) are dropped with it. ``settled`` keys lose their retry row, ``unparked``
-    keys their parking row.
+    Rows that belong to a lost link (``link_id``) are dropped with it. ``settled`` keys lose their retry row,
+    ``unparked`` keys their parking row.
     ``run_counts`` maps run id to what is to be added. ``held_cleared`` lists (link id, field) pairs that travel again.
     """
 

@@ -26,7 +26,7 @@ class LinkState(StrEnum):
 
 
 class Register(msgspec.Struct, frozen=True):
-    """The agreed value of a field, the time of the edit that made it (ms, clock of ``origin``), and where it came from."""
+    """The agreed value of a field, when its edit was made (ms, clock of ``origin``), and on which side."""
 
     value: FieldValue
     time_ms: int
@@ -36,8 +36,8 @@ class Register(msgspec.Struct, frozen=True):
 class SideState(msgspec.Struct, frozen=True, kw_only=True):
     """What we remember of one field on one side.
 
-    ``shadow`` None means never agreed. ``seen_ms``: edits up to here are known. ``refused`` is the canon of a value that
-    this side would not take; it is not offered again until another value is due.
+    ``shadow`` None means never agreed. ``seen_ms``: edits up to here are known. ``refused`` is the canon of a value
+    that this side would not take; it is not offered again until another value is due.
     """
 
     shadow: FieldValue | None = None
@@ -64,7 +64,8 @@ NO_MEMORY = FieldState()
 class Link(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the link table. ``row_version`` and ``fence`` guard it against another worker's late answer.
 
-    ``hubspot_modified_ms`` and ``falcana_version`` are those of our last look or write; equal means nothing happened since.
+    ``hubspot_modified_ms`` and ``falcana_version`` are those of our last look or write; equal means nothing happened
+    since.
     ``unverified``: an own HubSpot write under which a person's edit could be buried; cleared by a read with history.
     ``reason`` says in a word why the state is what it is. ``parked`` keeps every automatic action away.
     """

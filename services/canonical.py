@@ -29,7 +29,8 @@ _MORE_COUNTRIES = {
     "united states of america": "US", "the netherlands": "NL", "holland": "NL", "bundesrepublik deutschland": "DE",
 }  # fmt: skip
 _SALUTATIONS = {
-    "herr": "herr", "hr": "herr", "hr.": "herr", "mr": "herr", "mr.": "herr", "frau": "frau", "fr": "frau", "fr.": "frau",
+    "herr": "herr", "hr": "herr", "hr.": "herr", "mr": "herr", "mr.": "herr",
+    "frau": "frau", "fr": "frau", "fr.": "frau",
     "ms": "frau", "ms.": "frau", "mrs": "frau", "mrs.": "frau", "divers": "divers", "diverse": "divers", "mx": "divers",
 }  # fmt: skip
 
@@ -41,7 +42,10 @@ def clean(text: str) -> str:
 
 
 def canonical(kind: Kind, text: str, *, region: str = DEFAULT_REGION) -> str:
-    """The comparable form of a value; empty for an empty one. ``region`` is the ISO country of phone numbers without one."""
+    """The comparable form of a value; empty for an empty one.
+
+    ``region`` is the ISO country of phone numbers without one.
+    """
     cleaned = clean(text)
     if not cleaned:
         return ""

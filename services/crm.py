@@ -66,7 +66,8 @@ class Written(msgspec.Struct, frozen=True, kw_only=True):
     """It was written. ``seen`` holds what the system returned: those values are the new shadows, never the sent ones.
 
     ``created`` is False where a create met a record that an earlier attempt had made. ``parent_written`` tells whether
-    the relation is in place. ``refused`` maps fields that this record would not take to the reason; the rest was written.
+    the relation is in place. ``refused`` maps fields that this record would not take to the reason; the rest was
+    written.
     """
 
     ref: int
@@ -180,7 +181,10 @@ class Crm(Protocol):
         ...
 
     def rewound(self, position: str, overlap_s: float) -> str:
-        """A position earlier by the overlap that this system's change listing needs; it may list late or out of order."""
+        """A position earlier by the overlap that this system's change listing needs.
+
+        It may list late or out of order.
+        """
         ...
 
     def furthest(self, one: str, other: str) -> str:

@@ -14,9 +14,45 @@ import structlog
 from prometheus_client import Counter, Gauge, Histogram
 
 ALLOWED_KEYS = frozenset(
-    """event level timestamp connection_id object_type link_id hubspot_id falcana_id action reason state result wrote fields
-    causes category error exception records messages hints request_id code type outcome system sent seconds queue lane
-    endpoint attempt wait_s host port applied owner""".split()
+    [
+        "event",
+        "level",
+        "timestamp",
+        "connection_id",
+        "object_type",
+        "link_id",
+        "hubspot_id",
+        "falcana_id",
+        "action",
+        "reason",
+        "state",
+        "result",
+        "wrote",
+        "fields",
+        "causes",
+        "category",
+        "error",
+        "exception",
+        "records",
+        "messages",
+        "hints",
+        "request_id",
+        "code",
+        "type",
+        "outcome",
+        "system",
+        "sent",
+        "seconds",
+        "queue",
+        "lane",
+        "endpoint",
+        "attempt",
+        "wait_s",
+        "host",
+        "port",
+        "applied",
+        "owner",
+    ]
 )
 
 log = structlog.get_logger()

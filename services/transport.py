@@ -42,7 +42,7 @@ class Answer(msgspec.Struct, frozen=True):
     body: Any
 
 
-class _Again(Exception):  # noqa: N818 - never leaves this module
+class _Again(Exception):
     """Safe to try once more after ``wait_s``."""
 
     def __init__(self, wait_s: float, cause: Unavailable) -> None:

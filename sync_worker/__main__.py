@@ -1,6 +1,7 @@
 """The workshop's door: worker, poller, the two manual runs, and the operator's commands.
 
-Exit codes: 0 done, 1 something failed (said in one line), 2 wrong usage, 75 the server could not be reached, 78 wrong settings.
+Exit codes: 0 done, 1 something failed (said in one line), 2 wrong usage, 75 the server could not be reached, 78
+wrong settings.
 """
 
 from __future__ import annotations

@@ -167,7 +167,10 @@ async def _archive(works: Sequence[Work], object_type: ObjectType, crms: Crms, c
 async def _mark_created(
     works: Sequence[Work], object_type: ObjectType, crms: Crms, carried: dict[int, Carried]
 ) -> None:
-    """After a create in HubSpot its id goes into falcana's read-only Individualfeld (R34). A failure is made good later."""
+    """After a create in HubSpot its id goes into falcana's read-only Individualfeld (R34).
+
+    A failure is made good later.
+    """
     marks = []
     for work in works:
         created = carried[work.link.id].written.get(System.HUBSPOT)

@@ -2,7 +2,8 @@
 
 In HubSpot the survivor may be a third record with an id of its own; every old id leads to it. The winner's link goes
 on with the survivor, the others are unlinked, flagged as duplicates and never re-created by themselves (Q21). In
-falcana the survivor takes the link over; if it has one of its own, the loser's link is transferred and reported (R25-b).
+falcana the survivor takes the link over; if it has one of its own, the loser's link is transferred and reported
+(R25-b).
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ FROZEN_WITH = {
     LinkState.CLOSED: "company_deleted",
     LinkState.TRANSFERRED: "company_transferred",
 }
-"""A company in one of these states cannot take people: the relation stays as it is, everything else goes on (Q6, R14)."""
+"""A company in one of these states cannot take people: the relation stays, everything else goes on (Q6, R14)."""
 
 
 def may_hide_an_edit(link: Link) -> bool:
@@ -29,7 +29,10 @@ def may_hide_an_edit(link: Link) -> bool:
 
 
 async def observe(works: Sequence[Work], object_type: ObjectType, crms: Crms, store: Store) -> None:
-    """Fill ``seen`` of every work. Raises CrmError when a side could not be asked: then nothing is known of the batch."""
+    """Fill ``seen`` of every work.
+
+    Raises CrmError when a side could not be asked: then nothing is known of the batch.
+    """
     if not works:
         return
     for work in works:

@@ -50,7 +50,10 @@ async def run_once(poller: Poller) -> int:
 
 
 async def poll_side(poller: Poller, connection: Connection, system: System, run_id: int = 0) -> int:
-    """Both object types of one direction, companies first. A failed type keeps its checkpoint and is tried at the next tick."""
+    """Both object types of one direction, companies first.
+
+    A failed type keeps its checkpoint and is tried at the next tick.
+    """
     sent = 0
     for object_type in (ObjectType.COMPANY, ObjectType.CONTACT):
         try:
@@ -65,7 +68,10 @@ async def poll_side(poller: Poller, connection: Connection, system: System, run_
 async def poll_type(
     poller: Poller, connection: Connection, system: System, object_type: ObjectType, run_id: int = 0
 ) -> int:
-    """What changed since the checkpoint, page by page; everything when there is no checkpoint or it is too old (Q16)."""
+    """What changed since the checkpoint, page by page.
+
+    Everything when there is no checkpoint or it is too old (Q16).
+    """
     crm = poller.crms[connection.id][system]
     checkpoint = await poller.store.checkpoints.get(connection.id, system, object_type)
     if checkpoint is None:
@@ -90,7 +96,10 @@ async def poll_type(
 async def full_pass(
     poller: Poller, connection: Connection, system: System, object_type: ObjectType, run_id: int = 0
 ) -> int:
-    """List every record and hint at each in the bulk lane. The checkpoint becomes the moment before the listing began."""
+    """List every record and hint at each in the bulk lane.
+
+    The checkpoint becomes the moment before the listing began.
+    """
     crm = poller.crms[connection.id][system]
     start = await crm.present_position(object_type, poller.clock.now_ms())
     sent = 0
@@ -168,7 +177,10 @@ async def send(poller: Poller, hints: Sequence[Hint], lane: Lane) -> None:
 
 
 async def poll_forever(poller: Poller, leads: Callable[[], Awaitable[bool]], stop: asyncio.Event) -> None:
-    """A pass every ``every_s`` while this process leads; a second poller waits and takes over when the first is gone."""
+    """A pass every ``every_s`` while this process leads.
+
+    A second poller waits and takes over when the first is gone.
+    """
     while not stop.is_set():
         started = poller.clock.monotonic_s()
         try:

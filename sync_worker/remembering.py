@@ -48,7 +48,12 @@ def outcome(
     works: Sequence[Work], before: dict[int, Link], carried: dict[int, Carried], verify_after_s: float
 ) -> Commit:
     """Commit 2: what the systems returned, what failed and when to look again; ends the leases."""
-    updates, ledger, retries, parked, settled_keys, unparked = [], [], [], [], [], []
+    updates: list[LinkUpdate] = []
+    ledger: list[LedgerEntry] = []
+    retries: list[Retry] = []
+    parked: list[Parked] = []
+    settled_keys: list[RecordKey] = []
+    unparked: list[RecordKey] = []
     held: list[HeldField] = []
     cleared: list[tuple[int, str]] = []
     counts: dict[int, dict[RunCount, int]] = {}
@@ -65,8 +70,8 @@ def outcome(
         new_retries = _retries(work, link, verify_after_s)
         retries += new_retries
         parked += _parked(work)
-        settled_keys += [key for key in work.keys() if not work.retry]
-        unparked += [key for key in work.keys() if _agreed(work, link)]
+        settled_keys += [] if work.retry else work.keys()
+        unparked += work.keys() if _agreed(work, link) else ()
         held += _held(work)
         cleared += _travelled(work)
         _count(work, so_far, counts)

@@ -40,7 +40,10 @@ BUSY_AGAIN_S = 0.5
 
 @dataclass(frozen=True)
 class Workshop:
-    """What the main path works with. ``owner`` names this worker in leases; ``lease_s`` outlives every request of a pass."""
+    """What the main path works with.
+
+    ``owner`` names this worker in leases; ``lease_s`` outlives every request of a pass.
+    """
 
     store: Store
     clock: Clock
@@ -58,7 +61,10 @@ class Passed:
 
 
 async def sync_records(batch: Batch, crms: Crms, shop: Workshop) -> Passed:
-    """Bring the hinted records into agreement. Raises StoreUnavailable: then nothing was settled and the hints stand."""
+    """Bring the hinted records into agreement.
+
+    Raises StoreUnavailable: then nothing was settled and the hints stand.
+    """
     keys = [(hint.system, hint.record_id) for hint in batch.hints]
     leased = await shop.store.links.lease(batch.connection.id, batch.object_type, keys, shop.lease_s, shop.owner)
     if leased.busy:

@@ -55,7 +55,7 @@ class Work:
     link: Link
     hints: tuple[Hint, ...]
     rules: Rules
-    seen: Seen = Seen()
+    seen: Seen = field(default_factory=Seen)
     plan: Plan | None = None
     with_history: bool = False
     result: str = ""
@@ -88,7 +88,7 @@ class Work:
         return self.keys()[0]
 
     def named(self) -> dict[str, int]:
-        """HubSpot properties that somebody else changed according to an event, by our field name, with the newest time."""
+        """Fields that somebody else changed in HubSpot according to an event, with the newest time."""
         by_property = {rule.hubspot: rule.name for rule in self.rules.fields}
         times: dict[str, int] = {}
         for hint in self.hints:

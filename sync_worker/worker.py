@@ -19,8 +19,8 @@ from schemas.links import Link
 from schemas.records import FieldRule, ObjectType, System
 from services.clock import Clock
 from services.hints import HintConsumer, HintPublisher, QueueUnavailable, ReceivedMessage
-from services.store.store import Store
 from services.store.pool import StoreUnavailable
+from services.store.store import Store
 from services.telemetry import batch_size, echoes_total, log, propagation_lag_seconds
 from sync_worker.remembering import hand_back
 from sync_worker.sync_records import Passed, Workshop, sync_records
@@ -36,7 +36,10 @@ DUE_LIMIT = 500
 
 @dataclass(frozen=True)
 class Bench:
-    """The worker's tools. ``crms`` and ``fields`` are per connection; unknown connections are left alone and counted."""
+    """The worker's tools.
+
+    ``crms`` and ``fields`` are per connection; unknown connections are left alone and counted.
+    """
 
     shop: Workshop
     consumer: HintConsumer

@@ -13,7 +13,10 @@ from tests.world import World, make_world
 
 @pytest.fixture(scope="session")
 def servers() -> Iterator[dict[str, str]]:
-    """A real Postgres and a real RabbitMQ. What is missing is started; what cannot be had is a failure, never a skip."""
+    """A real Postgres and a real RabbitMQ.
+
+    What is missing is started; what cannot be had is a failure, never a skip.
+    """
     given = {"database": os.environ.get("DATABASE_URL", ""), "amqp": os.environ.get("AMQP_URL", "")}
     with embedded_services(postgres=not given["database"], rabbitmq=not given["amqp"]) as urls:
         yield {"database": given["database"] or urls.database_url, "amqp": given["amqp"] or urls.amqp_url}

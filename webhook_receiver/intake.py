@@ -33,7 +33,10 @@ MOST_REMEMBERED = 50_000
 
 
 class SeenSignatures:
-    """Signatures of the last minutes, so that a replayed request is not published again. Bounded; losing one does no harm."""
+    """Signatures of the last minutes, so that a replayed request is not published again.
+
+    Bounded; losing one does no harm.
+    """
 
     def __init__(self, window_s: int) -> None:
         self._window_ms = window_s * 2000
@@ -126,7 +129,10 @@ class Intake:
         return await self._store(signature, [hint] if hint else [], now_ms)
 
     async def _body(self, request: web.Request) -> bytes | web.Response:
-        """The raw bytes, under a limit of size and time. Compressed bodies are not taken: their size cannot be trusted."""
+        """The raw bytes, under a limit of size and time.
+
+        Compressed bodies are not taken: their size cannot be trusted.
+        """
         if request.headers.get("Content-Encoding", "identity").lower() != "identity":
             return web.Response(status=415, text="send the body uncompressed")
         try:

@@ -56,7 +56,8 @@ def verify(
         raise BadSignature("timestamp")
     if abs(now_ms - int(timestamp) * 1000) > window_s * 1000:
         raise BadSignature("window")
-    if not any([hmac.compare_digest(signature(one, timestamp, body).encode(), given.encode()) for one in secrets]):
+    fits = [hmac.compare_digest(signature(one, timestamp, body).encode(), given.encode()) for one in secrets]
+    if not any(fits):
         raise BadSignature("signature")
     return given
 

@@ -19,7 +19,7 @@ from services.transport import Transport
 
 
 class Position(msgspec.Struct, frozen=True):
-    """How far the search has read: everything before ``since_ms``, and within that millisecond ids up to ``after_id``."""
+    """How far the search has read: all before ``since_ms``, and of that millisecond the ids up to ``after_id``."""
 
     since_ms: int
     after_id: str = ""
@@ -67,8 +67,8 @@ class HubspotClient:
     async def changes(self, object_type: ObjectType, position: str, now_ms: int) -> ChangePage:
         """The next page of changed records after ``position``, ascending by date and id. Raises CrmError.
 
-        Search may answer late, out of order and with records newer than the bound: everything older than the position is
-        filtered here, and a page that fills a single millisecond goes on by id (HubSpot search guide).
+        Search may answer late, out of order and with records newer than the bound: everything older than the
+        position is filtered here, and a page that fills a single millisecond goes on by id (HubSpot search guide).
         """
         here = msgspec.json.decode(position.encode(), type=Position) if position else Position(now_ms)
         records = await self._search(object_type, here, now_ms)
@@ -149,7 +149,10 @@ def _changed(record: Mapping[str, Any], object_type: ObjectType) -> Changed:
 
 
 def _after(found: Sequence[Changed], here: Position, full: bool) -> Position:
-    """The position behind a page. A page full of one millisecond says nothing of the rest: read that one by id, from 0."""
+    """The position behind a page.
+
+    A page full of one millisecond says nothing of the rest: read that one by id, from 0.
+    """
     if not found:
         return here
     last = found[-1]

@@ -51,7 +51,10 @@ class HubspotReader:
         return {one.record_id: one for one in found if one.record_id in asked and one.present}
 
     async def _resolve(self, object_type: ObjectType, record_id: str, gate: asyncio.Semaphore) -> SideSeen:
-        """A record that a batch read left out: merged away, in the recycle bin, or gone. Old ids lead to the survivor."""
+        """A record that a batch read left out: merged away, in the recycle bin, or gone.
+
+        Old ids lead to the survivor.
+        """
         async with gate:
             record = await self._one(object_type, record_id, archived=False)
             if record is not None:

@@ -130,7 +130,10 @@ class HubspotWriter:
         }
 
     async def _relate(self, writes: Sequence[Write], results: dict[int, WriteResult]) -> dict[int, WriteResult]:
-        """Put people under their primary company. A relation that fails leaves its record written and its intent open."""
+        """Put people under their primary company.
+
+        A relation that fails leaves its record written and its intent open.
+        """
         moving = [write for write in writes if write.parent_id is not None and self._reachable(write, results)]
         placed = await self._associate([write for write in moving if write.parent_id], results)
         placed |= await self._dissociate([write for write in moving if not write.parent_id], results)

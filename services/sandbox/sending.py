@@ -1,4 +1,5 @@
-"""Sends webhooks as a vendor does: signed afresh for each attempt, repeated when not answered in time, at most ten at once.
+"""Sends webhooks as a vendor does: signed afresh for each attempt, repeated when not answered in time, at most ten
+at once.
 
 Both sandboxes use it; what is sent and how it is signed they say themselves.
 """

@@ -26,7 +26,10 @@ class SharedBudget:
         }
 
     async def take(self, bucket: str = "burst") -> float:
-        """Book one call of a bucket (``burst`` or ``search``) and wait for it; the seconds waited. Raises StoreUnavailable."""
+        """Book one call of a bucket (``burst`` or ``search``) and wait for it; the seconds waited.
+
+        Raises StoreUnavailable.
+        """
         capacity, rate_per_s = self._shapes[bucket]
         row = await self._database.row(QUERIES["take_budget"], self._connection_id, bucket, capacity, rate_per_s, None)
         wait_s = float(row["wait_s"])

@@ -56,7 +56,7 @@ async def migrate(dsn: str) -> list[str]:
         await connection.close()
 
 
-async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", name: str, text: str) -> None:
+async def _apply(connection: asyncpg.Connection[asyncpg.Record], name: str, text: str) -> None:
     async with connection.transaction():
         await connection.execute(text)
         await connection.execute("INSERT INTO schema_migration (name, checksum) VALUES ($1, $2)", name, checksum(text))

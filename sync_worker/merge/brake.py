@@ -6,7 +6,8 @@ from schemas.connections import Connection
 
 
 def brake_trips(due: int, executed_last_hour: int, links: int, connection: Connection) -> bool:
-    """Whether ``due`` deletes may not go out now. ``executed_last_hour`` counts those already sent, ``links`` all of the type.
+    """Whether ``due`` deletes may not go out now. ``executed_last_hour`` counts those already sent, ``links`` all of
+    the type.
 
     More than ``delete_brake_max`` stops; so does more than ``delete_brake_percent`` of the links, once more than
     ``delete_brake_min`` deletes are due, so that a single delete in a small account goes through.

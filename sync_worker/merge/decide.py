@@ -190,7 +190,10 @@ def _merge(link: Link, seen: Seen, rules: Rules) -> Plan:
 
 
 def _marks(link: Link, seen: Seen, rules: Rules) -> tuple[System, ...]:
-    """Where the other side's id is missing. falcana's Individualfeld is ours in every mode (R34); HubSpot's needs push."""
+    """Where the other side's id is missing.
+
+    falcana's Individualfeld is ours in every mode (R34); HubSpot's needs push.
+    """
     marks = []
     if rules.push and link.falcana_id and seen.hubspot.marker != link.falcana_id:
         marks.append(System.HUBSPOT)

@@ -1,7 +1,7 @@
 """Which record belongs to which, before anything is created. Precision first: in doubt a person decides (Q7).
 
-Keys are comparable already: ``email``, ``vat_id`` (only valid ones), ``domain``, ``name``. A stored id of the other side
-(the marker) is the strongest proof.
+Keys are comparable already: ``email``, ``vat_id`` (only valid ones), ``domain``, ``name``. A stored id of the other
+side (the marker) is the strongest proof.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ def _unverified(before: Link, seen: Seen, written: Mapping[System, SideWritten])
 
 
 def unlinked_from_hubspot(link: Link, reason: str) -> Link:
-    """A falcana record whose HubSpot record now belongs to another link: kept, flagged, never re-created by itself (Q21)."""
+    """A falcana record whose HubSpot record belongs to another link now: kept, flagged, not re-created (Q21)."""
     return msgspec.structs.replace(
         link, hubspot_id=None, state=LinkState.UNLINKED, fields={}, reason=reason, parked=True, hubspot_modified_ms=0
     )

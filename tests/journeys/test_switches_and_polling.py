@@ -105,7 +105,8 @@ async def test_the_first_push_sends_everything_and_the_second_nothing(world: Wor
 async def test_a_first_pull_recognises_what_is_there_and_makes_no_duplicate(world: World) -> None:
     await world.switch(pull=False, push=False)
     address = await world.falcana.create(
-        "adressen", {"name1": "Müller & Söhne Ges.m.b.H.", "website": "https://www.mueller.example.com", "telefon": "01/234567"}
+        "adressen",
+        {"name1": "Müller & Söhne Ges.m.b.H.", "website": "https://www.mueller.example.com", "telefon": "01/234567"},
     )
     await world.falcana.create(
         "ansprechpartner", {"adresse_id": int(address), "nachname": "Fritz", "email": "s.fritz@example.com"}
@@ -130,7 +131,9 @@ async def test_an_e_mail_shared_by_two_people_is_a_question_for_a_person(world: 
     await world.switch(pull=False, push=False)
     address = int(await world.falcana.create("adressen", {"name1": "Büro GmbH"}))
     for name in ("Eins", "Zwei"):
-        await world.falcana.create("ansprechpartner", {"adresse_id": address, "nachname": name, "email": "office@example.com"})
+        await world.falcana.create(
+            "ansprechpartner", {"adresse_id": address, "nachname": name, "email": "office@example.com"}
+        )
     await world.hubspot.create("contacts", {"lastname": "Drei", "email": "office@example.com"})
     await world.settle()
     await world.run(System.HUBSPOT)

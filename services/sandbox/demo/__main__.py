@@ -93,9 +93,9 @@ async def _prepare(processes: Processes, both: Both, seed: int) -> None:
     await both.falcana.ask("POST", "/import", {"adressen": made.adressen, "ansprechpartner": made.ansprechpartner})
     await both.hubspot.ask("POST", "/import", {"companies": made.companies, "contacts": made.contacts})
     out.print(
-        f"falcana: {len(made.adressen)} Adressen, {len(made.ansprechpartner)} Ansprechpartner. HubSpot: {len(made.companies)}"
-        f" companies ({made.shared_companies} of them also in falcana, spelled differently), {len(made.contacts)} contacts"
-        f" ({made.shared_people} also in falcana)."
+        f"falcana: {len(made.adressen)} Adressen, {len(made.ansprechpartner)} Ansprechpartner. "
+        f"HubSpot: {len(made.companies)} companies ({made.shared_companies} also in falcana, spelled differently), "
+        f"{len(made.contacts)} contacts ({made.shared_people} also in falcana)."
     )
     out.print("[bold]Starting[/bold] receiver, worker and poller …")
     processes.start_product()
@@ -150,8 +150,12 @@ async def _check(options: argparse.Namespace, both: Both, started: float, first_
             "first_pull_s": round(first_pull_s, 1),
             "steps": [one.as_dict() for one in story.steps],
         }
-        Path(options.json).write_text(json.dumps(figures, indent=2, ensure_ascii=False))
+        await asyncio.to_thread(_save, Path(options.json), figures)
     return 1 if story.failed else 0
+
+
+def _save(path: Path, figures: dict[str, Any]) -> None:
+    path.write_text(json.dumps(figures, indent=2, ensure_ascii=False))
 
 
 def _tell(step: Step, table: Table) -> None:

@@ -9,12 +9,15 @@ from typing import Any
 from services.sandbox.demo.people import Both
 
 COMPANY = {
-    "name": "name1", "address": "strasse", "address2": "adresszusatz", "zip": "plz", "city": "ort", "state": "bundesland",
-    "country": "land", "phone": "telefon", "website": "website", "falcana_uid": "uid_nummer",
+    "name": "name1", "address": "strasse", "address2": "adresszusatz", "zip": "plz", "city": "ort",
+    "state": "bundesland",
+    "country": "land", "phone": "telefon", "website": "website",
+    "falcana_uid": "uid_nummer",
     "falcana_segment": "individualfelder.segment", "falcana_kundennummer": "kundennummer",
 }  # fmt: skip
 CONTACT = {
-    "salutation": "anrede", "falcana_titel": "titel", "falcana_titel_nach": "titel_nachgestellt", "firstname": "vorname",
+    "salutation": "anrede", "falcana_titel": "titel", "falcana_titel_nach": "titel_nachgestellt",
+    "firstname": "vorname",
     "lastname": "nachname", "jobtitle": "position", "falcana_abteilung": "abteilung", "phone": "telefon",
     "mobilephone": "mobil", "fax": "fax", "email": "email",
 }  # fmt: skip

@@ -10,24 +10,111 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import Any
 
-FAMILIES = (
-    "Gruber Huber Bauer Wagner Müller Pichler Steiner Moser Mayer Hofer Leitner Berger Fuchs Eder Fischer Schmid Winkler "
-    "Weber Schwarz Maier Schneider Reiter Mayr Schmidt Wimmer Egger Brunner Lang Baumgartner Auer Binder Lechner Wolf "
-    "Wallner Aigner Ebner Koller Lehner Haas Schuster Höller Größwang Jäger Köck Übelhör Strauß"
-).split()
+FAMILIES = [
+    "Gruber",
+    "Huber",
+    "Bauer",
+    "Wagner",
+    "Müller",
+    "Pichler",
+    "Steiner",
+    "Moser",
+    "Mayer",
+    "Hofer",
+    "Leitner",
+    "Berger",
+    "Fuchs",
+    "Eder",
+    "Fischer",
+    "Schmid",
+    "Winkler",
+    "Weber",
+    "Schwarz",
+    "Maier",
+    "Schneider",
+    "Reiter",
+    "Mayr",
+    "Schmidt",
+    "Wimmer",
+    "Egger",
+    "Brunner",
+    "Lang",
+    "Baumgartner",
+    "Auer",
+    "Binder",
+    "Lechner",
+    "Wolf",
+    "Wallner",
+    "Aigner",
+    "Ebner",
+    "Koller",
+    "Lehner",
+    "Haas",
+    "Schuster",
+    "Höller",
+    "Größwang",
+    "Jäger",
+    "Köck",
+    "Übelhör",
+    "Strauß",
+]
 FIRST = {
-    "frau": "Sabine Eva Julia Katharina Anna Lena Barbara Elisabeth Christine Petra Martina Jasmin Zoë Käthe".split(),
-    "herr": "Thomas Michael Andreas Wolfgang Peter Markus Josef Günther Jürgen Florian Lukas Franz Jörg Björn".split(),
+    "frau": [
+        "Sabine",
+        "Eva",
+        "Julia",
+        "Katharina",
+        "Anna",
+        "Lena",
+        "Barbara",
+        "Elisabeth",
+        "Christine",
+        "Petra",
+        "Martina",
+        "Jasmin",
+        "Zoë",
+        "Käthe",
+    ],
+    "herr": [
+        "Thomas",
+        "Michael",
+        "Andreas",
+        "Wolfgang",
+        "Peter",
+        "Markus",
+        "Josef",
+        "Günther",
+        "Jürgen",
+        "Florian",
+        "Lukas",
+        "Franz",
+        "Jörg",
+        "Björn",
+    ],
 }
-TRADES = (
-    "Tischlerei Bäckerei Spenglerei Metallbau Elektrotechnik Weingut Druckerei Gärtnerei Möbelhaus Steuerberatung "
-    "Fensterbau Brauerei Installationen Zimmerei Fahrräder Küchenstudio"
-).split()
+TRADES = [
+    "Tischlerei",
+    "Bäckerei",
+    "Spenglerei",
+    "Metallbau",
+    "Elektrotechnik",
+    "Weingut",
+    "Druckerei",
+    "Gärtnerei",
+    "Möbelhaus",
+    "Steuerberatung",
+    "Fensterbau",
+    "Brauerei",
+    "Installationen",
+    "Zimmerei",
+    "Fahrräder",
+    "Küchenstudio",
+]
 FORMS = ("GmbH", "Ges.m.b.H.", "KG", "OG", "e.U.", "AG", "GmbH & Co KG")
 PLACES = (
     ("1040", "Wien", "Wien", "1"), ("8010", "Graz", "Steiermark", "316"), ("4020", "Linz", "Oberösterreich", "732"),
-    ("5020", "Salzburg", "Salzburg", "662"), ("6020", "Innsbruck", "Tirol", "512"), ("9020", "Klagenfurt", "Kärnten", "463"),
-    ("3100", "St. Pölten", "Niederösterreich", "2742"), ("7000", "Eisenstadt", "Burgenland", "2682"),
+    ("5020", "Salzburg", "Salzburg", "662"), ("6020", "Innsbruck", "Tirol", "512"), ("9020", "Klagenfurt", "Kärnten",
+    "463"), ("3100", "St. Pölten", "Niederösterreich", "2742"), ("7000", "Eisenstadt", "Burgenland", "2682"),
 )  # fmt: skip
 STREETS = ("Wiener Hauptstraße", "Bahnhofstraße", "Kirchengasse", "Hauptplatz", "Am Mühlbach", "Sankt-Veiter-Straße")
 POSITIONS = ("Geschäftsführung", "Leitung Einkauf", "Vertrieb", "Buchhaltung", "Assistenz", "Lehrling")
@@ -49,7 +136,7 @@ class DataSet:
 
 def make(seed: int = 1, adressen: int = 220, ansprechpartner: int = 320, only_hubspot: int = 60) -> DataSet:
     """The data set of a seed."""
-    rng = random.Random(seed)  # noqa: S311
+    rng = random.Random(seed)
     made = DataSet()
     shared: dict[int, int] = {}
     for number in range(adressen):

@@ -17,7 +17,7 @@ PORTAL, APP = 4711, 99
 READY_WITHIN_S = 40.0
 
 
-class DemoFailed(Exception):  # noqa: N818 - the demo's own word
+class DemoFailed(Exception):
     """A part of the demo did not start or ended early; the message holds its last words."""
 
 

@@ -39,9 +39,15 @@ async def narrate(both: Both, out: Console) -> None:
     for words, edit, arrived in tale:
         await edit
         started = time.monotonic()
-        while not await arrived() and time.monotonic() - started < PATIENCE_S:
-            await asyncio.sleep(LOOK_EVERY_S)
+        await _look_until(arrived)
         out.print(f"[green]→[/green] {words}: arrived on the other side after {time.monotonic() - started:.2f} s")
+
+
+async def _look_until(arrived: Any) -> None:
+    for _look in range(int(PATIENCE_S / LOOK_EVERY_S)):
+        if await arrived():
+            return
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
 async def _shows(person: Any, kind: str, record_id: str, name: str, value: str) -> bool:

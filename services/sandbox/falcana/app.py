@@ -1,7 +1,8 @@
 """A falcana database over HTTP on loopback, by the contract "falcana API v1". Imports nothing of the product.
 
-Modelled: records with versions and field times, the change feed with gaps and 410, tombstones, batches, idempotency keys,
-read-only Individualfelder, options, Privatpersonen, merge, restore, anonymising, hidden records, signed change events and
+Modelled: records with versions and field times, the change feed with gaps and 410, tombstones, batches, idempotency
+keys, read-only Individualfelder, options, Privatpersonen, merge, restore, anonymising, hidden records, signed change
+events and
 faults on demand. Not modelled yet: users and rights in detail, imports, the duplicate search, webhooks by subscription.
 """
 

@@ -21,10 +21,10 @@ MANDATORY = {
     "ansprechpartner": ("adresse_id",),
 }
 TEXT = {
-    "adressen": "kundennummer name1 name2 name3 strasse adresszusatz plz ort bundesland land telefon mobil fax email website "
-    "uid_nummer branche sprache notiz",
-    "ansprechpartner": "anrede titel titel_nachgestellt vorname nachname position abteilung telefon mobil fax email email2 "
-    "sprache briefanrede notiz",
+    "adressen": "kundennummer name1 name2 name3 strasse adresszusatz plz ort bundesland land telefon mobil fax email "
+    "website uid_nummer branche sprache notiz",
+    "ansprechpartner": "anrede titel titel_nachgestellt vorname nachname position abteilung telefon mobil fax email "
+    "email2 sprache briefanrede notiz",
 }
 FIXED: dict[str, dict[str, Any]] = {
     "adressen": {"adressart": "firma", "vertriebsstatus": "kunde", "mandant_id": 1},
@@ -48,7 +48,7 @@ WRITABLE = {
 }
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a programming error
+class Refusal(Exception):
     """A refused operation: status and code of the contract, perhaps the field."""
 
     def __init__(self, status: int, code: str, feld: str = "", **more: Any) -> None:
@@ -92,7 +92,7 @@ class Database:
     """All records. ``emit`` hears every entry of the feed."""
 
     def __init__(self, seed: int, emit: Callable[[dict[str, Any]], None]) -> None:
-        self.rng = random.Random(seed)  # noqa: S311
+        self.rng = random.Random(seed)
         self.emit = emit
         self.clock_offset_ms = 0
         self.rows: dict[str, dict[int, Row]] = {kind: {} for kind in TYPES}

@@ -18,7 +18,7 @@ DEFAULTS = {
 }
 
 
-class Fault(Exception):  # noqa: N818 - it is an answer, not a programming error
+class Fault(Exception):
     """An error answer."""
 
     def __init__(self, status: int, body: dict[str, Any]) -> None:

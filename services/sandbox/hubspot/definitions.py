@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 TEXT = {
-    "contacts": "email firstname lastname salutation jobtitle phone mobilephone fax company website address city state zip "
-    "country industry date_of_birth hubspot_owner_id hs_additional_emails",
+    "contacts": "email firstname lastname salutation jobtitle phone mobilephone fax company website address city state "
+    "zip country industry date_of_birth hubspot_owner_id hs_additional_emails",
     "companies": "name domain hs_additional_domains website phone address address2 city state zip country description "
     "about_us founded_year hubspot_owner_id",
 }

@@ -225,7 +225,10 @@ class Objects:
     def _rows(
         self, inputs: list[dict[str, Any]], work: Any, traced: bool, made: set[str] | None = None
     ) -> web.Response:
-        """Carry out row by row. Untraced rows fail together, before anything is written is not promised by HubSpot either."""
+        """Carry out row by row.
+
+        Untraced rows fail together, before anything is written is not promised by HubSpot either.
+        """
         results, errors = [], []
         for one in inputs:
             trace = one.get("objectWriteTraceId")
@@ -282,5 +285,6 @@ def _names(request: web.Request) -> list[str]:
 
 
 def _not_found(kind: str, ids: list[str]) -> dict[str, Any]:
-    message = f"Could not get some {SINGULAR[kind].upper()} objects, they may be deleted or not exist. Check that ids are valid."
+    name = SINGULAR[kind].upper()
+    message = f"Could not get some {name} objects, they may be deleted or not exist. Check that ids are valid."
     return {"status": "error", "category": "OBJECT_NOT_FOUND", "message": message, "context": {"ids": ids}}

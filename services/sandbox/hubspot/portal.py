@@ -1,4 +1,4 @@
-"""The state of one HubSpot account: records with histories, definitions, relations, and what changes tell the outside."""
+"""The state of one HubSpot account: records with histories, definitions, relations, and the events of changes."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Portal:
     """All records of an account. ``emit`` receives an event for everything that happens."""
 
     def __init__(self, seed: int, emit: Callable[[dict[str, Any]], None]) -> None:
-        self.rng = random.Random(seed)  # noqa: S311 - a simulation, not a secret
+        self.rng = random.Random(seed)
         self.emit = emit
         self.clock_offset_ms = 0
         self.search_lag_ms = 0
@@ -161,7 +161,10 @@ class Portal:
         self.emit(self.event(record, "restore", PERSON, record.modified_ms))
 
     def erase(self, record: Record) -> None:
-        """A privacy deletion: the record is gone for good; both events are told, the plain one first or second by chance."""
+        """A privacy deletion: the record is gone for good.
+
+        Both events are told, the plain one first or second by chance.
+        """
         now = self.now_ms()
         record.erased, record.archived_ms = True, now
         record.properties.clear()

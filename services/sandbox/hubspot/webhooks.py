@@ -27,7 +27,7 @@ class Hook:
         self._portal_id = portal_id
         self._app_id = app_id
         self._window_ms = window_ms
-        self._rng = random.Random(seed + 1)  # noqa: S311
+        self._rng = random.Random(seed + 1)
         self._waiting: list[dict[str, Any]] = []
         self._timer: asyncio.Task[None] | None = None
         self.echo_own = True

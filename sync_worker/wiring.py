@@ -147,7 +147,9 @@ async def run_worker(settings: WorkerSettings, stop: asyncio.Event) -> None:
         stack.push_async_callback(publisher.close)
         shop = Workshop(place.store, place.clock, worker_name(), settings.lease_s, settings.verify_after_s)
         stack.push_async_callback(place.store.links.release_owned, shop.owner)
-        bench = Bench(shop, consumer, place.crms, DEFAULT_FIELDS, settings.batch_keys, settings.window_s)
+        bench = Bench(
+            shop, consumer, place.crms, DEFAULT_FIELDS, batch_keys=settings.batch_keys, window_s=settings.window_s
+        )
         app = create_app(
             {
                 "queue": lambda: "" if consumer.ready else "the broker is away: hints wait there, nothing is lost",

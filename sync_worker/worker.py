@@ -46,12 +46,13 @@ class Bench:
     crms: Mapping[int, Crms]
     fields: Mapping[ObjectType, tuple[FieldRule, ...]]
     batch_keys: int = 100
+    armful_hints: int = 500
     window_s: float = 0.25
 
 
 async def run_once(bench: Bench, timeout_s: float = COLLECT_TIMEOUT_S) -> int:
     """Collect one armful of messages and settle it. Returns the number of hints handled, 0 when none came."""
-    messages = await bench.consumer.collect(bench.batch_keys, bench.window_s, timeout_s)
+    messages = await bench.consumer.collect(bench.armful_hints, bench.window_s, timeout_s)
     if not messages:
         return 0
     hints = [hint for received in messages for hint in received.message.hints]

@@ -1,12 +1,18 @@
-"""Take messages out of the lanes; they stay in the queue until they are settled."""
+"""Take messages out of the lanes; they stay in the queue until they are settled.
+
+A lane begins with a single message in hand. As long as redelivered ones come, which may have ended a worker before,
+it stays so: should one of them do it again, no other message is counted as delivered with it (the broker's delivery
+limit counts everything in hand). The first fresh message opens the lane.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import aio_pika
 import msgspec
-from aio_pika.abc import AbstractIncomingMessage, AbstractRobustConnection
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue, AbstractRobustConnection
 
 from schemas.events import HintMessage, Lane, decode_message
 from services.hints import QueueUnavailable
@@ -58,6 +64,15 @@ class RabbitMessage:
             log.warning("rejection_lost", error=type(error).__name__)
 
 
+@dataclass(frozen=True)
+class Narrow:
+    """A lane that takes one message at a time."""
+
+    channel: AbstractChannel
+    queue: AbstractQueue
+    tag: str
+
+
 class RabbitConsumer:
     """Consumes both lanes. Made by ``open_consumer``."""
 
@@ -65,15 +80,25 @@ class RabbitConsumer:
         self._connection = connection
         self._prefix = prefix
         self._basket: Basket[RabbitMessage] = Basket()
+        self._narrow: dict[Lane, Narrow] = {}
 
     async def start(self) -> None:
         """Begin to receive; a robust connection resumes by itself after the broker was away."""
         self._connection.close_callbacks.add(lambda *_: self._basket.clear())
         for lane in Lane:
             channel = await self._connection.channel()
-            await channel.set_qos(prefetch_count=PREFETCH[lane])
             queues = await declare(channel, self._prefix)
-            await queues[lane].consume(self._receiver(lane))
+            await channel.set_qos(prefetch_count=1)
+            tag = await queues[lane].consume(self._receiver(lane))
+            self._narrow[lane] = Narrow(channel, queues[lane], tag)
+
+    async def _open_lane(self, lane: Lane) -> None:
+        """Let many messages be in hand from now on. A changed prefetch holds for new consumers only."""
+        narrow = self._narrow.pop(lane, None)
+        if narrow is not None:
+            await narrow.channel.set_qos(prefetch_count=PREFETCH[lane])
+            await narrow.queue.consume(self._receiver(lane))
+            await narrow.queue.cancel(narrow.tag)
 
     def _receiver(self, lane: Lane) -> Callable[[AbstractIncomingMessage], Awaitable[None]]:
         async def receive(incoming: AbstractIncomingMessage) -> None:
@@ -85,6 +110,8 @@ class RabbitConsumer:
                 await incoming.reject(requeue=False)
                 return
             self._basket.put(RabbitMessage(incoming, lane, message))
+            if not incoming.redelivered:
+                await self._open_lane(lane)
 
         return receive
 

@@ -13,7 +13,9 @@ from services.queue.topology import DELIVERY_LIMIT
 
 
 @dataclass
-class _Stored:
+class Stored:
+    """A message in the broker and how often it was handed out."""
+
     body: bytes
     deliveries: int = 0
 
@@ -22,7 +24,7 @@ class _Stored:
 class MemoryBroker:
     """A broker in a variable. ``away`` makes every call fail as if it could not be reached."""
 
-    lanes: dict[Lane, deque[_Stored]] = field(default_factory=lambda: {lane: deque() for lane in Lane})
+    lanes: dict[Lane, deque[Stored]] = field(default_factory=lambda: {lane: deque() for lane in Lane})
     dead: list[bytes] = field(default_factory=list)
     away: bool = False
     consumers: list[MemoryConsumer] = field(default_factory=list)
@@ -32,7 +34,7 @@ class MemoryBroker:
         if not self.consumers:
             return
         for lane, waiting in self.lanes.items():
-            while waiting:
+            while waiting and self.consumers[0].takes(lane):
                 stored = waiting.popleft()
                 if stored.deliveries > DELIVERY_LIMIT:
                     self.dead.append(stored.body)
@@ -51,7 +53,7 @@ class MemoryPublisher:
         """Store the message. Raises QueueUnavailable while the broker is away."""
         if self._broker.away:
             raise QueueUnavailable("the broker is away")
-        self._broker.lanes[lane].append(_Stored(encode_message(message)))
+        self._broker.lanes[lane].append(Stored(encode_message(message)))
         self._broker.deliver()
 
     @property
@@ -63,7 +65,7 @@ class MemoryPublisher:
 class MemoryMessage:
     """A message in hand."""
 
-    def __init__(self, consumer: MemoryConsumer, lane: Lane, stored: _Stored) -> None:
+    def __init__(self, consumer: MemoryConsumer, lane: Lane, stored: Stored) -> None:
         self._consumer = consumer
         self._lane = lane
         self.stored = stored
@@ -101,16 +103,23 @@ class MemoryConsumer:
         self.broker = broker
         self._basket: Basket[MemoryMessage] = Basket()
         self._unsettled: list[MemoryMessage] = []
+        self._open: set[Lane] = set()
         broker.consumers.append(self)
         broker.deliver()
 
-    def receive(self, lane: Lane, stored: _Stored) -> None:
+    def takes(self, lane: Lane) -> bool:
+        """Whether another message may be in hand: one at a time until a fresh one has come."""
+        return lane in self._open or not any(message.lane is lane for message in self._unsettled)
+
+    def receive(self, lane: Lane, stored: Stored) -> None:
         """The broker hands a message over; one that cannot be read is dead at once."""
         try:
             message = MemoryMessage(self, lane, stored)
         except ValueError:
             self.broker.dead.append(stored.body)
             return
+        if not message.redelivered:
+            self._open.add(lane)
         self._unsettled.append(message)
         self._basket.put(message)
 
@@ -118,6 +127,7 @@ class MemoryConsumer:
         """Forget a message that is done; settling twice does no harm."""
         if message in self._unsettled:
             self._unsettled.remove(message)
+            self.broker.deliver()
 
     async def collect(self, max_hints: int, window_s: float, timeout_s: float) -> Sequence[MemoryMessage]:
         """An armful of messages, live ones first. Raises QueueUnavailable while the broker is away."""

@@ -179,7 +179,7 @@ async def make_world(
         session = await stack.enter_async_context(aiohttp.ClientSession())
         hubspot_url = await _serve(stack, hubspot_sandbox.create_app(_hubspot_settings(**sandbox)))
         falcana_url = await _serve(stack, falcana_sandbox.create_app(_falcana_settings()))
-        dsn = await _fresh_database(stack, stack_url["database"])
+        dsn = await stack.enter_async_context(fresh_database(stack_url["database"]))
         store = await open_store(dsn)
         stack.push_async_callback(store.close)
         prefix = f"hints-{uuid4().hex[:8]}"
@@ -224,22 +224,21 @@ async def _serve(stack: AsyncExitStack, app: web.Application) -> str:
     return f"http://127.0.0.1:{runner.addresses[0][1]}"
 
 
-async def _fresh_database(stack: AsyncExitStack, template_dsn: str) -> str:
-    """An empty database on the server of ``template_dsn``, migrated, dropped at the end."""
-    name = f"journey_{uuid4().hex[:10]}"
-    admin = await asyncpg.connect(template_dsn)
-    await admin.execute(f'CREATE DATABASE "{name}"')
-
-    async def drop() -> None:
-        await admin.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+@asynccontextmanager
+async def fresh_database(server_dsn: str, *, migrated: bool = True) -> AsyncIterator[str]:
+    """An empty database on the server of ``server_dsn``, dropped at the end."""
+    name = f"test_{uuid4().hex[:10]}"
+    admin = await asyncpg.connect(server_dsn)
+    try:
+        await admin.execute(f'CREATE DATABASE "{name}"')
+        address, _, query = server_dsn.partition("?")
+        dsn = f"{address.rpartition('/')[0]}/{name}" + (f"?{query}" if query else "")
+        if migrated:
+            await migrate(dsn)
+        yield dsn
+    finally:
+        await admin.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
         await admin.close()
-
-    stack.push_async_callback(drop)
-    base, _, _ = template_dsn.rpartition("/")
-    query = template_dsn.partition("?")[2]
-    dsn = f"{base}/{name}" + (f"?{query}" if query else "")
-    await migrate(dsn)
-    return dsn
 
 
 async def _crms(stack: AsyncExitStack, hubspot_url: str, falcana_url: str, clock: SystemClock) -> Crms:

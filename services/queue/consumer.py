@@ -7,6 +7,7 @@ limit counts everything in hand). The first fresh message opens the lane.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
@@ -81,12 +82,18 @@ class RabbitConsumer:
         self._prefix = prefix
         self._basket: Basket[RabbitMessage] = Basket()
         self._narrow: dict[Lane, Narrow] = {}
+        self._channels: dict[Lane, AbstractChannel] = {}
 
     async def start(self) -> None:
-        """Begin to receive; a robust connection resumes by itself after the broker was away."""
+        """Begin to receive."""
         self._connection.close_callbacks.add(lambda *_: self._basket.clear())
+        await self._open_lanes()
+
+    async def _open_lanes(self) -> None:
+        """One channel a lane. Called again when channels did not come back with the connection."""
         for lane in Lane:
             channel = await self._connection.channel()
+            self._channels[lane] = channel
             queues = await declare(channel, self._prefix)
             await channel.set_qos(prefetch_count=1)
             tag = await queues[lane].consume(self._receiver(lane))
@@ -119,7 +126,18 @@ class RabbitConsumer:
         """An armful of messages, live ones first. Raises QueueUnavailable when the connection was closed for good."""
         if self._connection.is_closed:
             raise QueueUnavailable("the connection was closed")
+        await self._reopen_closed_lanes()
         return await self._basket.collect(max_hints, window_s, timeout_s)
+
+    async def _reopen_closed_lanes(self) -> None:
+        """After an orderly shutdown of the broker the connection comes back, its channels do not."""
+        if not self._connection.connected.is_set() or not any(one.is_closed for one in self._channels.values()):
+            return
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await self._open_lanes()
+        except (OSError, aio_pika.exceptions.AMQPError, TimeoutError, RuntimeError) as error:
+            raise QueueUnavailable(f"the lanes could not be opened: {type(error).__name__}") from error
 
     @property
     def ready(self) -> bool:

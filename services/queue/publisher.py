@@ -25,6 +25,8 @@ class RabbitPublisher:
         self._channel = channel
         self._prefix = prefix
         self._timeout_s = timeout_s
+        self._opening = asyncio.Lock()
+        self._doubtful = False
 
     async def publish(self, message: HintMessage, lane: Lane = Lane.LIVE) -> None:
         """Return once the broker has the message on disk. Raises QueueUnavailable within the time-out.
@@ -41,18 +43,32 @@ class RabbitPublisher:
         )
         try:
             async with asyncio.timeout(self._timeout_s):
+                channel = await self._usable_channel()
                 with publish_confirm_seconds.time():
-                    await self._channel.default_exchange.publish(
+                    await channel.default_exchange.publish(
                         body, routing_key=queue_name(self._prefix, lane), mandatory=True
                     )
         except (TimeoutError, OSError, aio_pika.exceptions.AMQPError, RuntimeError, asyncio.InvalidStateError) as error:
+            self._doubtful = True
             publish_failures_total.inc()
             raise QueueUnavailable(f"not confirmed: {type(error).__name__}") from error
+
+    async def _usable_channel(self) -> AbstractRobustChannel:
+        """The channel, a new one after a failure: a robust connection comes back after an orderly shutdown of the
+        broker, its channels do not.
+        """
+        async with self._opening:
+            if self._doubtful or self._channel.is_closed:
+                channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)
+                await declare(channel, self._prefix)
+                assert isinstance(channel, AbstractRobustChannel)
+                self._channel, self._doubtful = channel, False
+            return self._channel
 
     @property
     def ready(self) -> bool:
         """Whether the connection stands and the broker takes messages."""
-        return self._connection.connected.is_set() and not self._channel.is_closed
+        return self._connection.connected.is_set() and not self._doubtful
 
     async def close(self) -> None:
         """Close the connection."""

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from services.clock import Clock
 from services.store.pool import Database
 from services.store.queries import QUERIES
@@ -30,9 +32,13 @@ class SharedBudget:
 
         Raises StoreUnavailable.
         """
-        capacity, rate_per_s = self._shapes[bucket]
-        row = await self._database.row(QUERIES["take_budget"], self._connection_id, bucket, capacity, rate_per_s, None)
-        wait_s = float(row["wait_s"])
+        wait_s = await self.booked(bucket)
         if wait_s > 0:
             await self._clock.sleep(wait_s)
         return wait_s
+
+    async def booked(self, bucket: str, at: datetime | None = None) -> float:
+        """Book one call without waiting: in how many seconds from now (or from ``at``) it may be made."""
+        capacity, rate_per_s = self._shapes[bucket]
+        row = await self._database.row(QUERIES["take_budget"], self._connection_id, bucket, capacity, rate_per_s, at)
+        return float(row["wait_s"])

@@ -22,6 +22,7 @@ from services.queue.topology import declare
 from services.telemetry import dead_messages_total, log
 
 CONNECT_TIMEOUT_S = 5.0
+SETTLE_TIMEOUT_S = 5.0
 PREFETCH = {Lane.LIVE: 200, Lane.BULK: 8}
 """Messages, not hints: live ones are small and many, bulk ones carry a hundred hints each."""
 
@@ -52,16 +53,18 @@ class RabbitMessage:
     async def done(self) -> None:
         """Acknowledge. When the connection is gone, the broker delivers again, which costs a look and no more."""
         try:
-            await self._incoming.ack()
-        except (aio_pika.exceptions.AMQPError, RuntimeError, OSError) as error:
+            async with asyncio.timeout(SETTLE_TIMEOUT_S):
+                await self._incoming.ack()
+        except (aio_pika.exceptions.AMQPError, RuntimeError, OSError, TimeoutError) as error:
             log.warning("acknowledgement_lost", error=type(error).__name__)
 
     async def refuse(self) -> None:
         """Dead-letter it."""
         dead_messages_total.inc()
         try:
-            await self._incoming.reject(requeue=False)
-        except (aio_pika.exceptions.AMQPError, RuntimeError, OSError) as error:
+            async with asyncio.timeout(SETTLE_TIMEOUT_S):
+                await self._incoming.reject(requeue=False)
+        except (aio_pika.exceptions.AMQPError, RuntimeError, OSError, TimeoutError) as error:
             log.warning("rejection_lost", error=type(error).__name__)
 
 

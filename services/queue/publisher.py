@@ -13,6 +13,8 @@ from services.queue.topology import declare, queue_name
 from services.telemetry import publish_confirm_seconds, publish_failures_total
 
 CONNECT_TIMEOUT_S = 5.0
+RETURN_WITHIN_S = 0.5
+"""How long a publish waits for a connection that is away, before it says so."""
 
 
 class RabbitPublisher:
@@ -57,6 +59,8 @@ class RabbitPublisher:
         """The channel, a new one after a failure: a robust connection comes back after an orderly shutdown of the
         broker, its channels do not.
         """
+        async with asyncio.timeout(RETURN_WITHIN_S):
+            await self._connection.connected.wait()
         async with self._opening:
             if self._doubtful or self._channel.is_closed:
                 channel = await self._connection.channel(publisher_confirms=True, on_return_raises=True)

@@ -270,6 +270,21 @@ def test_a_crash_between_announcing_and_settling_heals(
         assert {world.values[system].get(name, EMPTY).canon for system in SYSTEMS} == {target}
 
 
+@settings(max_examples=100, deadline=None)
+@given(WORLDS, BOUNDS)
+def test_our_own_write_before_a_crash_is_never_taken_for_an_edit(world: World, bound: int) -> None:
+    using = rules(bound_ms=bound)
+    world.sync(using)
+    world.sync(using)
+    world.edit(System.FALCANA, "city", value("Steyr"), 1)
+    world.sync(using, only=(System.HUBSPOT,))
+    world.edit(System.FALCANA, "city", value("Wels"), 1)
+    plan = world.sync(using)
+
+    assert world.state()[System.HUBSPOT]["city"] == "Wels"
+    assert [field.loser for field in plan.fields] == [None] * len(plan.fields)
+
+
 @settings(max_examples=200, deadline=None)
 @given(WORLDS, VALUES, VALUES, st.integers(0, 9000), st.integers(1, 9000), BOUNDS)
 def test_an_edit_buried_by_our_own_write_is_decided_again_by_the_clock(

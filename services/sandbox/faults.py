@@ -1,19 +1,28 @@
 """Faults on demand, for both sandboxes: wrong answers, lost answers, slow answers, and a person who is faster.
 
-A fault matches a request by a regular expression over "METHOD path" and works a given number of times. ``act`` makes a
-control call *before* the matching request is handled, for example a person's edit between a read and a write.
+A fault matches a request by a regular expression over "METHOD path" and works a given number of times, oldest first.
+
+======================  ============================================================================================
+``do``                  what happens to the matching request
+======================  ============================================================================================
+``status``              answered with ``status``, ``headers`` and ``body`` (a text body goes out as it is, cut JSON too)
+``drop_after_apply``    carried out, then the connection is cut: the caller does not learn what became of it
+``delay``               carried out after ``delay_ms``, whether or not the caller still waits
+``act``                 carried out after a control call ``{method, path, json}``: a person was faster than the write
+======================  ============================================================================================
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import aiohttp
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 KINDS = ("status", "drop_after_apply", "delay", "act")
 
@@ -39,10 +48,16 @@ class Faults:
         self._waiting: list[Fault] = []
 
     def add(self, spec: dict[str, Any]) -> None:
-        """Add a fault as the control interface describes it. Raises ValueError for an unknown kind."""
+        """Add a fault as the control interface describes it. Raises TypeError or ValueError when it makes no sense."""
         fault = Fault(**spec)
         if fault.do not in KINDS:
             raise ValueError(f"do must be one of {', '.join(KINDS)}")
+        if fault.do == "act" and "path" not in fault.act:
+            raise ValueError("act must name a path")
+        try:
+            re.compile(fault.match)
+        except re.error as error:
+            raise ValueError(f"match is not a regular expression: {error}") from error
         self._waiting.append(fault)
 
     def clear(self) -> None:
@@ -64,7 +79,7 @@ class Faults:
         return None
 
 
-def fault_middleware(faults: Faults) -> Any:
+def fault_middleware(faults: Faults) -> Middleware:
     """An aiohttp middleware that plays the faults; control calls are never touched."""
 
     @web.middleware
@@ -72,35 +87,46 @@ def fault_middleware(faults: Faults) -> Any:
         if request.path.startswith("/_control"):
             return await handler(request)
         fault = faults.take(f"{request.method} {request.path}")
-        if fault is None:
-            return await handler(request)
-        if fault.do == "status":
-            return web.json_response(
-                fault.body or {"status": "error", "message": "fault"}, status=fault.status, headers=fault.headers
-            )
-        if fault.do == "delay":
-            await asyncio.sleep(fault.delay_ms / 1000)
-        if fault.do == "act":
-            await _act(request, fault.act)
-        response = await handler(request)
-        if fault.do == "drop_after_apply" and request.transport is not None:
-            request.transport.abort()
-        return response
+        return await handler(request) if fault is None else await _play(fault, request, handler)
 
     return play
 
 
-async def _act(request: web.Request, act: dict[str, Any]) -> None:
+async def _play(fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
+    if fault.do == "status":
+        return _answer(fault)
+    await request.read()  # A caller who gives up while we wait must not take the body back.
+    if fault.do == "delay":
+        await asyncio.sleep(fault.delay_ms / 1000)
+    if fault.do == "act":
+        refusal = await _act(request, fault.act)
+        if refusal:
+            return web.json_response({"message": f"the act of a fault was refused: {refusal}"}, status=500)
+    response = await handler(request)
+    if fault.do == "drop_after_apply" and request.transport is not None:
+        request.transport.abort()
+    return response
+
+
+def _answer(fault: Fault) -> web.Response:
+    body = {"status": "error", "message": "fault"} if fault.body is None else fault.body
+    text = body if isinstance(body, str) else json.dumps(body)
+    return web.Response(text=text, status=fault.status, headers=fault.headers, content_type="application/json")
+
+
+async def _act(request: web.Request, act: dict[str, Any]) -> str:
+    """Make the control call on this very server; why it was refused, "" when it was done."""
     url = f"http://{request.host}{act['path']}"
     async with (
         aiohttp.ClientSession() as session,
         session.request(act.get("method", "POST"), url, json=act.get("json")) as answer,
     ):
-        await answer.read()
+        text = await answer.text()
+        return "" if answer.status < 300 else f"{answer.status} {text}"
 
 
 def add_routes(app: web.Application, faults: Faults) -> None:
-    """GET, POST and DELETE /_control/faults."""
+    """GET, POST and DELETE /_control/faults; each answers the faults that wait."""
 
     async def add(request: web.Request) -> web.Response:
         try:

@@ -1,120 +1,139 @@
-"""Property definitions and what values they allow."""
+"""Property definitions: those that every account has (HubSpot default properties) and those that somebody adds."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 TEXT = {
-    "contacts": "email firstname lastname salutation jobtitle phone mobilephone fax company website address city state "
-    "zip country industry date_of_birth hubspot_owner_id hs_additional_emails",
-    "companies": "name domain hs_additional_domains website phone address address2 city state zip country description "
-    "about_us founded_year hubspot_owner_id",
+    "contacts": "email firstname lastname salutation jobtitle fax company website address city state zip country "
+    "hs_country_region_code hs_state_code industry date_of_birth",
+    "companies": "name domain hs_additional_domains website address address2 city state zip country about_us "
+    "founded_year description",
 }
-READ_ONLY = {
-    "contacts": "createdate lastmodifieddate hs_lastmodifieddate hs_object_id hs_merged_object_ids associatedcompanyid",
-    "companies": "createdate hs_lastmodifieddate hs_object_id hs_merged_object_ids",
+PHONES = {"contacts": "phone mobilephone", "companies": "phone"}
+NUMBERS = {"contacts": "", "companies": "numberofemployees annualrevenue"}
+DATES = {
+    "contacts": "createdate lastmodifieddate hs_lastmodifieddate",
+    "companies": "createdate hs_lastmodifieddate",
 }
-INDUSTRIES = ("COMPUTER_SOFTWARE", "RETAIL", "CONSTRUCTION", "HOSPITALITY", "MACHINERY")
-STAGES = ("subscriber", "lead", "opportunity", "customer")
-EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
+READ_ONLY = "hs_object_id hs_merged_object_ids hs_object_source hs_object_source_id"
+COMPUTED = {
+    "contacts": "associatedcompanyid hs_additional_emails hs_calculated_merged_vids hs_email_domain",
+    "companies": "hs_parent_company_id",
+}
+OPTIONS = {
+    "industry": "ACCOUNTING AIRLINES_AVIATION AUTOMOTIVE BANKING CHEMICALS COMPUTER_SOFTWARE CONSTRUCTION DESIGN "
+    "EDUCATION_MANAGEMENT ELECTRICAL_ELECTRONIC_MANUFACTURING FARMING FINANCIAL_SERVICES FOOD_PRODUCTION HOSPITALITY "
+    "INFORMATION_TECHNOLOGY_AND_SERVICES INSURANCE INTERNET LEGAL_SERVICES LOGISTICS_AND_SUPPLY_CHAIN MACHINERY "
+    "MANAGEMENT_CONSULTING MARKETING_AND_ADVERTISING PRINTING REAL_ESTATE RETAIL TEXTILES WHOLESALE",
+    "lifecyclestage": "subscriber lead marketingqualifiedlead salesqualifiedlead opportunity customer evangelist other",
+    "hs_lead_status": "NEW OPEN IN_PROGRESS OPEN_DEAL UNQUALIFIED ATTEMPTED_TO_CONTACT CONNECTED BAD_TIMING",
+    "hs_language": "cs de de-at de-ch de-de en en-gb en-us es fr hu it nl pl sk sl",
+}
+ENUMERATIONS = {
+    "contacts": {"lifecyclestage": "radio", "hs_lead_status": "radio", "hs_language": "select"},
+    "companies": {"lifecyclestage": "radio", "hs_lead_status": "radio", "industry": "select"},
+}
+GROUPS = {"contacts": "contactinformation", "companies": "companyinformation"}
+REQUIRED = ("name", "label", "type", "fieldType", "groupName")
+FIELD_TYPES = {
+    "bool": ("booleancheckbox", "calculation_equation"),
+    "date": ("date",),
+    "datetime": ("date",),
+    "enumeration": ("booleancheckbox", "checkbox", "radio", "select", "calculation_equation"),
+    "number": ("number", "calculation_equation"),
+    "phone_number": ("phonenumber",),
+    "string": ("text", "textarea", "html", "file", "phonenumber", "calculation_equation"),
+}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Definition:
-    """One property. ``silent`` ones send no events."""
+    """One property. ``silent`` ones are not subscribed: nothing is sent when they change."""
 
     name: str
     label: str
     type: str = "string"
     field_type: str = "text"
-    group: str = "contactinformation"
-    options: tuple[dict[str, Any], ...] = ()
+    group: str
+    description: str = ""
+    options: tuple[Mapping[str, Any], ...] = ()
+    external_options: bool = False
     unique: bool = False
     read_only: bool = False
+    calculated: bool = False
     silent: bool = False
-    builtin: bool = True
-    created_ms: int = field(default=0)
+    builtin: bool = False
+    created_ms: int = 0
+    updated_ms: int = 0
 
-    def as_json(self) -> dict[str, Any]:
-        """As the properties API shows it."""
-        return {
-            "name": self.name,
-            "label": self.label,
-            "type": self.type,
-            "fieldType": self.field_type,
-            "groupName": self.group,
-            "options": list(self.options),
-            "hasUniqueValue": self.unique,
-            "hidden": False,
-            "calculated": False,
-            "externalOptions": False,
-            "archived": False,
-            "hubspotDefined": self.builtin,
-            "modificationMetadata": {
-                "archivable": not self.builtin,
-                "readOnlyDefinition": self.builtin,
-                "readOnlyValue": self.read_only,
-            },
-            "formField": True,
-        }
+    @property
+    def allowed(self) -> list[str]:
+        """The values that records may hold; empty when anything goes."""
+        return [str(option["value"]) for option in self.options]
 
 
 def builtin(kind: str) -> dict[str, Definition]:
     """What every account has."""
-    found = {name: Definition(name, name) for name in TEXT[kind].split()}
-    for name in READ_ONLY[kind].split():
-        found[name] = Definition(
-            name, name, "datetime" if name.endswith("date") else "string", read_only=True, silent=True
-        )
-    found["lifecyclestage"] = Definition(
-        "lifecyclestage", "Lifecycle Stage", "enumeration", "radio", options=_options(STAGES)
+    made: dict[str, Definition] = {}
+
+    def add(names: str, type_: str = "string", field_type: str = "text", **more: Any) -> None:
+        for name in names.split():
+            made[name] = Definition(
+                name=name,
+                label=name,
+                type=type_,
+                field_type=field_type,
+                group=GROUPS[kind],
+                builtin=True,
+                **more,
+            )
+
+    add(TEXT[kind])
+    add(PHONES[kind], "string", "phonenumber")
+    add(NUMBERS[kind], "number", "number")
+    add("hubspot_owner_id", "enumeration", "select", external_options=True)
+    for name, field_type in ENUMERATIONS[kind].items():
+        add(name, "enumeration", field_type, options=_options(OPTIONS[name].split()))
+    add(DATES[kind], "datetime", "date", read_only=True, silent=True)
+    add(READ_ONLY, read_only=True, silent=True)
+    add(COMPUTED[kind], calculated=True, silent=True)
+    return made
+
+
+def _options(values: Sequence[str]) -> tuple[Mapping[str, Any], ...]:
+    return tuple(
+        {"label": value, "value": value, "displayOrder": place, "hidden": False} for place, value in enumerate(values)
     )
-    if kind == "companies":
-        found["industry"] = Definition("industry", "Industry", "enumeration", "select", options=_options(INDUSTRIES))
-        for name in ("numberofemployees", "annualrevenue"):
-            found[name] = Definition(name, name, "number", "number")
-    return found
 
 
-def _options(values: tuple[str, ...]) -> tuple[dict[str, Any], ...]:
-    return tuple({"label": v, "value": v, "displayOrder": i, "hidden": False} for i, v in enumerate(values))
-
-
-def custom(body: dict[str, Any], now_ms: int) -> Definition:
-    """A property as somebody defines it."""
+def custom(body: Mapping[str, Any], now_ms: int) -> Definition:
+    """A property as somebody defines it. A unique one is silent: the app cannot have subscribed to it."""
+    unique = bool(body.get("hasUniqueValue"))
     return Definition(
         name=body["name"],
         label=body["label"],
         type=body["type"],
         field_type=body["fieldType"],
         group=body["groupName"],
+        description=body.get("description", ""),
         options=tuple(body.get("options") or ()),
-        unique=bool(body.get("hasUniqueValue")),
-        silent=bool(body.get("hasUniqueValue")),
-        builtin=False,
+        unique=unique,
+        silent=unique,
         created_ms=now_ms,
+        updated_ms=now_ms,
     )
 
 
-def fault_of(definition: Definition | None, name: str, value: Any) -> tuple[str, str] | None:
-    """Why a value is refused: (code, message); None when it is fine."""
-    if definition is None:
-        return "PROPERTY_DOESNT_EXIST", f'Property "{name}" does not exist'
-    if definition.read_only:
-        return "READ_ONLY_VALUE", f'"{name}" is a read only property; its value cannot be set.'
-    text = "" if value is None else str(value)
-    if not text:
-        return None
-    if name == "email" and (not EMAIL.fullmatch(text.strip()) or text.strip().endswith(".test")):
-        return "INVALID_EMAIL", f"Email address {text} is invalid"
-    if definition.type == "enumeration" and definition.options:
-        allowed = [option["value"] for option in definition.options]
-        if text not in allowed:
-            return "INVALID_OPTION", f"{text} was not one of the allowed options: {allowed}"
-    if definition.type == "number" and not re.fullmatch(r"-?\d+(\.\d+)?", text):
-        return "INVALID_INTEGER", f"{text} was not a valid number."
-    if len(text) > 65_536:
-        return "MAX_LENGTH", f"{name} is too long"
-    return None
+def changed(definition: Definition, body: Mapping[str, Any], now_ms: int) -> Definition:
+    """A definition after PATCH: a list of options replaces the old one; uniqueness never changes."""
+    return replace(
+        definition,
+        label=body.get("label", definition.label),
+        group=body.get("groupName", definition.group),
+        description=body.get("description", definition.description),
+        options=tuple(body["options"]) if "options" in body else definition.options,
+        updated_ms=now_ms,
+    )

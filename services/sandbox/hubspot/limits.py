@@ -1,4 +1,4 @@
-"""Rolling windows, as HubSpot counts: 10 seconds for everything, one second for search; and who may call at all."""
+"""Rolling windows as HubSpot counts: ten seconds for calls, one second for search, and what was called."""
 
 from __future__ import annotations
 
@@ -9,112 +9,143 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
+from aiohttp.typedefs import Handler, Middleware
 
 from services.sandbox.hubspot.answers import Fault, answer, fault
+from services.sandbox.hubspot.oauth_api import Tokens
 
-WINDOW_S = 10.0
+UNCOUNTED = ("/_control", "/oauth")
+ENDING = re.compile(r"(batch/[\w/]+|search|merge|gdpr-delete)$")
 
 
 @dataclass
-class Meter:
-    """Counts calls and refuses what is over the limit."""
+class Window:
+    """The moments of the calls that still count."""
 
-    limit_per_10s: int
-    search_per_s: int
-    token: str
-    calls: Counter[str] = field(default_factory=Counter)
-    by_status: Counter[str] = field(default_factory=Counter)
-    most_in_10s: int = 0
-    _burst: deque[float] = field(default_factory=deque)
-    _search: deque[float] = field(default_factory=deque)
+    length_s: float
+    limit: int
+    calls: deque[float] = field(default_factory=deque)
+    most: int = 0
+
+    def admits(self) -> bool:
+        """Count a call; False when it is one too many, which then does not count."""
+        now = time.monotonic()
+        while self.calls and self.calls[0] <= now - self.length_s:
+            self.calls.popleft()
+        if len(self.calls) >= self.limit:
+            return False
+        self.calls.append(now)
+        self.most = max(self.most, len(self.calls))
+        return True
+
+    @property
+    def remaining(self) -> int:
+        """Calls that are still free in this window."""
+        return max(0, self.limit - len(self.calls))
+
+
+class Meter:
+    """Counts calls and refuses what is over a limit. Search has a window of its own (usage guidelines)."""
+
+    def __init__(self, per_10s: int, search_per_s: int, tokens: Tokens) -> None:
+        self.burst = Window(10.0, per_10s)
+        self.search = Window(1.0, search_per_s)
+        self.tokens = tokens
+        self.calls: Counter[str] = Counter()
+        self.by_status: Counter[str] = Counter()
 
     def admit(self, request: web.Request) -> None:
         """Raise the 401 or 429 that this call deserves; otherwise count it."""
-        if request.headers.get("Authorization") != f"Bearer {self.token}":
-            raise _unauthorised(request.headers.get("Authorization"))
-        now = time.monotonic()
-        if request.path.endswith("/search"):
-            _slide(self._search, now, 1.0)
-            if len(self._search) >= self.search_per_s:
+        self.tokens.check(request.headers.get("Authorization"))
+        if _is_search(request):
+            if not self.search.admits():
                 raise _limited("You have reached your secondly limit.", "SECONDLY")
-            self._search.append(now)
-        _slide(self._burst, now, WINDOW_S)
-        if len(self._burst) >= self.limit_per_10s:
+        elif not self.burst.admits():
             raise _limited("You have reached your ten_secondly_rolling limit.", "TEN_SECONDLY_ROLLING")
-        self._burst.append(now)
-        self.most_in_10s = max(self.most_in_10s, len(self._burst))
 
-    def headers(self, path: str) -> dict[str, str]:
-        """The limit headers; search has none."""
-        if path.endswith("/search"):
+    def headers(self, request: web.Request) -> dict[str, str]:
+        """The limit headers; search has none, and OAuth tokens see no daily ones."""
+        if _is_search(request):
             return {}
+        per_s = self.burst.limit // 10
         return {
             "X-HubSpot-RateLimit-Interval-Milliseconds": "10000",
-            "X-HubSpot-RateLimit-Max": str(self.limit_per_10s),
-            "X-HubSpot-RateLimit-Remaining": str(max(0, self.limit_per_10s - len(self._burst))),
+            "X-HubSpot-RateLimit-Max": str(self.burst.limit),
+            "X-HubSpot-RateLimit-Remaining": str(self.burst.remaining),
+            "X-HubSpot-RateLimit-Secondly": str(per_s),
+            "X-HubSpot-RateLimit-Secondly-Remaining": str(min(per_s, self.burst.remaining)),
         }
 
     def reset(self) -> None:
         """Forget the counts, not the windows."""
         self.calls.clear()
         self.by_status.clear()
-        self.most_in_10s = 0
+        self.burst.most = 0
+
+    def stats(self) -> dict[str, Any]:
+        """Calls by kind, by status, and the most in any ten seconds; those for associations also in one sum."""
+        related = sum(count for name, count in self.calls.items() if name.startswith("associations/"))
+        return {
+            "calls": dict(self.calls),
+            "total_calls": self.calls.total(),
+            "association_calls": related,
+            "by_status": dict(self.by_status),
+            "max_in_10s": self.burst.most,
+        }
 
 
-def _slide(window: deque[float], now: float, length_s: float) -> None:
-    while window and window[0] <= now - length_s:
-        window.popleft()
+def _is_search(request: web.Request) -> bool:
+    return request.path.endswith("/search")
 
 
 def _limited(message: str, policy: str) -> Fault:
     return fault(429, message, errorType="RATE_LIMIT", policyName=policy)
 
 
-def _unauthorised(given: str | None) -> Fault:
-    if not given:
-        return fault(401, "Authentication credentials not found.", "INVALID_AUTHENTICATION")
-    return fault(
-        401,
-        "The OAuth token used to make this call expired 20543 day(s) ago.",
-        "EXPIRED_AUTHENTICATION",
-        context={"expire time": ["1970-01-01T00:00:00Z"]},
-    )
-
-
 def endpoint_of(request: web.Request) -> str:
-    """The kind of a call, for counting."""
-    found = re.search(r"(batch/\w+|search|merge|gdpr-delete)$", request.path)
+    """The kind of a call, for counting: batch/update, search, associations/read, list, GET record and so on."""
+    found = ENDING.search(request.path)
     name = found.group() if found else f"{request.method} record"
     if "/associations" in request.path:
         return f"associations/{name.removeprefix('batch/')}"
     if "/properties" in request.path:
         return "properties"
-    if request.method == "GET" and request.path.rstrip("/").rsplit("/", 1)[-1] in (
-        "contacts",
-        "companies",
-        "0-1",
-        "0-2",
-    ):
+    if not request.path.startswith("/crm"):
+        return "account"
+    if request.method == "GET" and "id" not in request.match_info:
         return "list"
     return name
 
 
-def meter_middleware(meter: Meter) -> Any:
-    """Counts, limits, and turns faults into answers."""
+def meter_middleware(meter: Meter) -> Middleware:
+    """Checks who calls, counts, limits, and turns faults into answers."""
 
     @web.middleware
     async def measure(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path.startswith(("/_control", "/oauth")):
-            return await handler(request)
+        if request.path.startswith(UNCOUNTED):
+            return await answered(request, handler)
         meter.calls[endpoint_of(request)] += 1
-        try:
-            meter.admit(request)
-            response = await handler(request)
-        except Fault as error:
-            response = answer(error.body, error.status)
+        response = await answered(request, _admitted(meter, handler))
         meter.by_status[str(response.status)] += 1
-        response.headers.update(meter.headers(request.path))
+        response.headers.update(meter.headers(request))
         return response
 
     return measure
+
+
+def _admitted(meter: Meter, handler: Handler) -> Handler:
+    async def admit(request: web.Request) -> web.StreamResponse:
+        meter.admit(request)
+        return await handler(request)
+
+    return admit
+
+
+async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The answer, also when it is a fault."""
+    try:
+        return await handler(request)
+    except Fault as error:
+        return answer(error.body, error.status)
+    except web.HTTPException as error:
+        return answer({"status": "error", "message": error.reason}, error.status)

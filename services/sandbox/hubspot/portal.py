@@ -1,290 +1,258 @@
-"""The state of one HubSpot account: records with histories, definitions, relations, and the events of changes."""
+"""The state of one HubSpot account: records, definitions and relations, and what changes tell the outside."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
+from services.sandbox.hubspot import events
 from services.sandbox.hubspot.definitions import Definition, builtin
+from services.sandbox.hubspot.records import TYPES, Entry, Record, Source
+from services.sandbox.hubspot.relations import PRIMARY, Change, Relations
+from services.sandbox.hubspot.values import domain_of, stored
 
-TYPES = ("contacts", "companies")
-TYPE_IDS = {"contacts": "0-1", "companies": "0-2"}
-SINGULAR = {"contacts": "contact", "companies": "company"}
-MODIFIED = {"contacts": "lastmodifieddate", "companies": "hs_lastmodifieddate"}
+RESTORABLE_MS = 90 * 24 * 3600 * 1000
 
 
 @dataclass(frozen=True)
-class Source:
-    """Who makes a change."""
+class Identity:
+    """What an account is called."""
 
-    type: str
-    id: str
-
-
-PERSON = Source("CRM_UI", "userId:51446676")
-BULK = Source("CRM_UI_BULK_ACTION", "userId:51446676")
-
-
-@dataclass
-class Entry:
-    """One line of a property's history."""
-
-    value: str
-    at_ms: int
-    source: Source
-
-
-@dataclass
-class Record:
-    """One contact or company."""
-
-    id: str
-    type: str
-    created_ms: int
-    modified_ms: int
-    visible_ms: int
-    properties: dict[str, str] = field(default_factory=dict)
-    history: dict[str, list[Entry]] = field(default_factory=dict)
-    archived_ms: int = 0
-    erased: bool = False
-    merged_into: str = ""
-    more_emails: set[str] = field(default_factory=set)
+    portal_id: int
+    app_id: int
+    ui_domain: str
 
 
 class Portal:
     """All records of an account. ``emit`` receives an event for everything that happens."""
 
-    def __init__(self, seed: int, emit: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, identity: Identity, seed: int, emit: Callable[[events.Event], None]) -> None:
+        self.identity = identity
         self.rng = random.Random(seed)
-        self.emit = emit
         self.clock_offset_ms = 0
         self.search_lag_ms = 0
         self.definitions: dict[str, dict[str, Definition]] = {kind: builtin(kind) for kind in TYPES}
-        self.groups: dict[str, set[str]] = {kind: set() for kind in TYPES}
         self.records: dict[str, dict[str, Record]] = {kind: {} for kind in TYPES}
-        self.relations: dict[str, dict[str, set[int]]] = {}
-        self.writes: list[dict[str, Any]] = []
-        self.property_writes = 0
+        self.relations = Relations()
+        self._emit = emit
+        self._ids: dict[str, list[int]] = {kind: [] for kind in TYPES}
+        self._holders: dict[tuple[str, str, str], Record] = {}
         self._next_id = 9_000_000_000 + self.rng.randrange(1_000_000)
 
     def now_ms(self) -> int:
         """The account's clock."""
         return time.time_ns() // 1_000_000 + self.clock_offset_ms
 
-    def new_id(self) -> str:
-        """Ids grow, with gaps."""
-        self._next_id += self.rng.randrange(1, 50)
-        return str(self._next_id)
+    # --- finding ------------------------------------------------------------------------------------------------------
 
     def get(self, kind: str, record_id: str, archived: bool = False) -> Record | None:
-        """A record by its id or by one it was merged from."""
+        """A record by its id or by one that was merged into it."""
         record = self.records[kind].get(record_id)
         while record is not None and record.merged_into:
             record = self.records[kind].get(record.merged_into)
-        if record is None or record.erased or bool(record.archived_ms) != archived:
-            return None
-        return record
+        return record if record and record.real and record.archived == archived else None
 
     def active(self, kind: str, archived: bool = False) -> list[Record]:
         """All records by id, active or archived."""
-        found = [r for r in self.records[kind].values() if bool(r.archived_ms) == archived]
-        return sorted((r for r in found if not r.merged_into and not r.erased), key=lambda r: int(r.id))
+        return [one for one in self.records[kind].values() if one.real and one.archived == archived]
 
-    def by_unique(self, kind: str, name: str, value: str) -> Record | None:
-        """The record that holds a unique value, also as a secondary address."""
+    def page(self, kind: str, after_id: int, size: int, archived: bool) -> list[Record]:
+        """The next records by id; ids grow, so they stand in order already."""
+        return list(islice(self._after(kind, after_id, archived), size))
+
+    def _after(self, kind: str, after_id: int, archived: bool) -> Iterator[Record]:
+        ids = self._ids[kind]
+        for place in range(bisect_right(ids, after_id), len(ids)):
+            record = self.records[kind][str(ids[place])]
+            if record.real and record.archived == archived:
+                yield record
+
+    def is_unique(self, kind: str, name: str) -> bool:
+        """Whether no two active records may share this property. A company's domain is not unique."""
+        definition = self.definitions[kind].get(name)
+        return (kind == "contacts" and name == "email") or (definition is not None and definition.unique)
+
+    def by_unique(self, kind: str, name: str, value: str, archived: bool = False) -> Record | None:
+        """The record that holds a unique value; e-mails also as a secondary address."""
         wanted = value.strip().lower() if name == "email" else value.strip()
-        for record in self.active(kind):
-            if record.properties.get(name) == wanted or (name == "email" and wanted in record.more_emails):
-                return record
-        return None
+        if archived:
+            return next((one for one in self.active(kind, True) if one.properties.get(name) == wanted), None)
+        return self._holders.get((kind, name, wanted))
+
+    # --- changing -----------------------------------------------------------------------------------------------------
 
     def create(
         self, kind: str, properties: Mapping[str, Any], source: Source, *, at_ms: int = 0, quiet: bool = False
-    ) -> Record:
-        """Make a record; the properties are valid already."""
+    ) -> tuple[Record, set[str]]:
+        """Make a record of valid properties; also the names that hold a value now."""
         now = at_ms or self.now_ms()
-        record = Record(self.new_id(), kind, now, now, self.now_ms() + self.search_lag_ms)
-        self.records[kind][record.id] = record
-        changed = self._set(record, properties, source, now)
-        if kind == "companies" and not record.properties.get("domain") and record.properties.get("website"):
-            changed |= self._set(record, {"domain": _domain(record.properties["website"])}, source, now)
+        record = self._new(kind, now, now)
         if not quiet:
-            self._emit_creation(record, changed, source, now)
+            self._shown_until_indexed(record, None)
+        record.properties |= {"hs_object_source": source.type, "hs_object_source_id": source.id}
+        changed = self._set(record, properties, source, now)
+        website = record.properties.get("website")
+        if kind == "companies" and website and not record.properties.get("domain"):
+            changed |= self._set(record, {"domain": domain_of(website)}, source, now)
+        self._index(record)
+        if not quiet:
+            self._tell(events.creation(self.rng, record, self._defined(kind, changed), source, now))
+        return record, changed
+
+    def _new(self, kind: str, created_ms: int, modified_ms: int) -> Record:
+        self._next_id += self.rng.randrange(1, 50)
+        record = Record(str(self._next_id), kind, created_ms, modified_ms)
+        self.records[kind][record.id] = record
+        self._ids[kind].append(self._next_id)
         return record
 
     def update(self, record: Record, properties: Mapping[str, Any], source: Source) -> set[str]:
         """Change properties; identical values change nothing at all. Returns the changed names."""
-        now = max(self.now_ms(), record.modified_ms + 1)
+        now = self._next_moment(record)
+        before = record.state() if self.search_lag_ms else None
+        self._unindex(record)
         changed = self._set(record, properties, source, now)
+        self._index(record)
         if changed:
             record.modified_ms = now
-            record.visible_ms = self.now_ms() + self.search_lag_ms
-            for name in sorted(changed):
-                self._emit_change(record, name, source, now)
+            self._shown_until_indexed(record, before)
+            self._tell(events.changes(record, self._defined(record.type, changed), source, now))
         return changed
+
+    def _shown_until_indexed(self, record: Record, state: Record | None) -> None:
+        """Search goes on to show this state, or nothing, until the index has caught up."""
+        if self.search_lag_ms:
+            record.former.append((self.now_ms() + self.search_lag_ms, state))
+
+    def _next_moment(self, *records: Record) -> int:
+        return max(self.now_ms(), *(record.modified_ms + 1 for record in records))
 
     def _set(self, record: Record, properties: Mapping[str, Any], source: Source, now: int) -> set[str]:
+        """JSON null is ignored; an empty text clears."""
         changed = set()
         for name, raw in properties.items():
-            if raw is None:
-                continue
-            value = self._normalised(record.type, name, raw)
-            if record.properties.get(name, "") == value:
-                continue
-            record.properties[name] = value
-            record.history.setdefault(name, []).insert(0, Entry(value, now, source))
-            changed.add(name)
-        self.property_writes += len(changed)
+            before = record.properties.get(name, "")
+            value = before if raw is None else stored(self.definitions[record.type][name], raw, before)
+            if value != before:
+                record.properties[name] = value
+                record.remember(name, Entry(value, now, source))
+                changed.add(name)
         return changed
-
-    def _normalised(self, kind: str, name: str, raw: Any) -> str:
-        value = ("true" if raw else "false") if isinstance(raw, bool) else str(raw).strip()
-        if name == "email":
-            return value.lower()
-        if kind == "companies" and name == "domain":
-            return _domain(value)
-        return value
 
     def archive(self, record: Record, source: Source) -> None:
         """Put a record into the recycle bin."""
+        self._unindex(record)
         record.archived_ms = self.now_ms()
-        self.emit(self.event(record, "deletion", source, record.archived_ms) | {"changeFlag": "DELETED"})
+        self._tell([events.happened(record, "deletion", source, record.archived_ms, changeFlag="DELETED")])
 
-    def restore(self, record: Record) -> None:
-        """Take a record out of the recycle bin; only people can."""
+    def restore(self, record: Record, source: Source) -> str:
+        """Take a record out of the recycle bin. Why that is impossible, "" when it is done."""
+        if self.now_ms() - record.archived_ms > RESTORABLE_MS:
+            return "records can be restored for 90 days"
+        email = record.properties.get("email")
+        if email and self.by_unique(record.type, "email", email):
+            return "an active contact has the same e-mail"
         record.archived_ms = 0
-        record.modified_ms = max(self.now_ms(), record.modified_ms + 1)
-        record.visible_ms = self.now_ms() + self.search_lag_ms
-        self.emit(self.event(record, "restore", PERSON, record.modified_ms))
+        record.modified_ms = self._next_moment(record)
+        self._shown_until_indexed(record, None)
+        self._index(record)
+        self._tell([events.happened(record, "restore", source, record.modified_ms)])
+        return ""
 
-    def erase(self, record: Record) -> None:
-        """A privacy deletion: the record is gone for good.
-
-        Both events are told, the plain one first or second by chance.
-        """
+    def erase(self, record: Record, source: Source) -> None:
+        """A privacy deletion: the record is gone for good; both events are told, in either order."""
         now = self.now_ms()
+        self._unindex(record)
         record.erased, record.archived_ms = True, now
         record.properties.clear()
         record.history.clear()
-        events = [self.event(record, "deletion", PERSON, now) | {"changeFlag": "DELETED"}]
-        events.append(self.event(record, "privacyDeletion", PERSON, now))
-        self.rng.shuffle(events)
-        for event in events:
-            self.emit(event)
+        record.more_emails.clear()
+        self.relations.forget(record.id)
+        told = [
+            events.happened(record, "deletion", source, now, changeFlag="DELETED"),
+            events.happened(record, "privacyDeletion", source, now),
+        ]
+        self.rng.shuffle(told)
+        self._tell(told)
 
-    def merge(self, kind: str, winner: Record, loser: Record, source: Source) -> Record:
+    # --- merging and relating -----------------------------------------------------------------------------------------
+
+    def merge(self, winner: Record, loser: Record, source: Source) -> Record:
         """Two records become a third one with an id of its own; the old ids lead to it."""
-        now = max(self.now_ms(), winner.modified_ms + 1, loser.modified_ms + 1)
-        survivor = Record(self.new_id(), kind, winner.created_ms, now, self.now_ms() + self.search_lag_ms)
-        self.records[kind][survivor.id] = survivor
-        unique = {d.name for d in self.definitions[kind].values() if d.unique and d.name != "email"}
-        survivor.properties = {n: v for n, v in loser.properties.items() if n not in unique} | winner.properties
-        survivor.history = {n: list(e) for n, e in loser.history.items() if n not in unique} | winner.history
-        survivor.more_emails = winner.more_emails | loser.more_emails
-        if loser.properties.get("email") and loser.properties["email"] != survivor.properties.get("email"):
-            survivor.more_emails.add(loser.properties["email"])
-        old = [winner.properties.get("hs_merged_object_ids", ""), loser.properties.get("hs_merged_object_ids", "")]
-        merged = [one for text in old for one in text.split(";") if one]
-        survivor.properties["hs_merged_object_ids"] = ";".join(dict.fromkeys([winner.id, loser.id, *merged]))
+        now = self._next_moment(winner, loser)
+        survivor = self._new(winner.type, winner.created_ms, now)
+        self._shown_until_indexed(survivor, None)
+        for old in (winner, loser):
+            self._unindex(old)
+        self._take_over(survivor, winner, loser)
         winner.merged_into = loser.merged_into = survivor.id
-        self._move_relations(kind, winner.id, loser.id, survivor.id)
-        event = self.event(survivor, "merge", source, now)
-        event |= {
-            "primaryObjectId": int(winner.id),
-            "mergedObjectIds": [int(loser.id)],
-            "newObjectId": int(survivor.id),
-        }
-        self.emit(event | {"numberOfPropertiesMoved": len(loser.properties)})
+        self._index(survivor)
+        move = self.relations.merge_contacts if winner.type == "contacts" else self.relations.merge_companies
+        move(winner.id, loser.id, survivor.id)
+        self._tell([events.merge(survivor, winner, loser, source, now)])
         return survivor
 
-    def _move_relations(self, kind: str, winner: str, loser: str, survivor: str) -> None:
-        if kind == "contacts":
-            self.relations[survivor] = self.relations.pop(loser, {}) | self.relations.pop(winner, {})
-            return
-        for companies in self.relations.values():
-            labels = companies.pop(winner, set()) | companies.pop(loser, set())
-            if labels:
-                companies[survivor] = labels
+    def _take_over(self, survivor: Record, winner: Record, loser: Record) -> None:
+        """The winner's values, and the loser's where the winner has none. Unique values of the loser are lost."""
+        for name in dict.fromkeys([*loser.properties, *winner.properties]):
+            definition = self.definitions[winner.type].get(name)
+            own = bool(winner.properties.get(name)) or (definition is not None and definition.unique)
+            kept = winner if own else loser
+            survivor.properties[name] = kept.properties.get(name, "")
+            survivor.history[name] = list(kept.history.get(name, []))
+        survivor.more_emails = winner.more_emails | loser.more_emails
+        email = loser.properties.get("email")
+        if email and email != survivor.properties.get("email"):
+            survivor.more_emails.add(email)
+        texts = [old.properties.get("hs_merged_object_ids", "") for old in (winner, loser)]
+        older = [one for text in texts for one in text.split(";") if one]
+        survivor.properties["hs_merged_object_ids"] = ";".join(dict.fromkeys([winner.id, loser.id, *older]))
 
     def primary_company(self, contact_id: str) -> str:
         """The primary company of a contact, "" for none. An archived company is none."""
-        for company, labels in self.relations.get(contact_id, {}).items():
-            if 1 in labels and self.get("companies", company) is not None:
-                return company
-        return ""
+        company = self.relations.primary_of(contact_id)
+        return company if company and self.get("companies", company) else ""
 
-    def relate(self, contact_id: str, company_id: str, label: int, source: Source) -> None:
-        """Relate a contact and a company. Label 1 implies 279, and there is one primary company at most."""
-        companies = self.relations.setdefault(contact_id, {})
-        before = {company: set(labels) for company, labels in companies.items()}
-        if label == 1:
-            for labels in companies.values():
-                labels.discard(1)
-        companies.setdefault(company_id, set()).update({label, 279})
-        if before != companies:
-            self._emit_relation(contact_id, company_id, source, removed=False, primary=label == 1)
+    def relate(self, contact: str, company: str, labels: Iterable[int], source: Source) -> bool:
+        """Relate a contact and a company; modified dates stay. Whether anything changed."""
+        return self._relation_changed(self.relations.relate(contact, company, labels), source)
 
-    def unrelate(self, contact_id: str, company_id: str, source: Source) -> None:
-        """Remove every relation between a contact and a company."""
-        labels = self.relations.get(contact_id, {}).pop(company_id, None)
-        if labels:
-            self._emit_relation(contact_id, company_id, source, removed=True, primary=1 in labels)
+    def unrelate(self, contact: str, company: str, labels: Iterable[int] | None, source: Source) -> bool:
+        """Remove labels, or everything between the two. Whether anything changed."""
+        return self._relation_changed(self.relations.unrelate(contact, company, labels), source)
 
-    def _emit_creation(self, record: Record, changed: set[str], source: Source, now: int) -> None:
-        """A burst with one time for all: property changes in any order, the creation somewhere among them."""
-        events = [self._change_event(record, name, source, now) for name in sorted(changed)]
-        events = [event for event in events if event]
-        events.append(self.event(record, "creation", source, now) | {"changeFlag": "CREATED"})
-        self.rng.shuffle(events)
-        for event in events:
-            self.emit(event)
-
-    def _emit_change(self, record: Record, name: str, source: Source, now: int) -> None:
-        event = self._change_event(record, name, source, now)
-        if event:
-            self.emit(event)
-
-    def _change_event(self, record: Record, name: str, source: Source, now: int) -> dict[str, Any]:
-        definition = self.definitions[record.type].get(name)
-        if definition is None or definition.silent:
-            return {}
-        value = record.properties[name]
-        return self.event(record, "propertyChange", source, now) | {"propertyName": name, "propertyValue": value}
-
-    def event(self, record: Record, kind: str, source: Source, now: int) -> dict[str, Any]:
-        """The fields that every event has."""
-        return {
-            "occurredAt": now,
-            "subscriptionType": f"{SINGULAR[record.type]}.{kind}",
-            "objectId": int(record.id),
-            "changeSource": source.type,
-            "sourceId": source.id,
-        }
-
-    def _emit_relation(self, contact: str, company: str, source: Source, *, removed: bool, primary: bool) -> None:
-        sides = (
-            ("contact", "CONTACT_TO_COMPANY", contact, company),
-            ("company", "COMPANY_TO_CONTACT", company, contact),
-        )
-        for prefix, name, start, end in sides:
-            self.emit(
-                {
-                    "occurredAt": self.now_ms(),
-                    "subscriptionType": f"{prefix}.associationChange",
-                    "changeSource": source.type,
-                    "sourceId": source.id,
-                    "associationType": name,
-                    "fromObjectId": int(start),
-                    "toObjectId": int(end),
-                    "associationRemoved": removed,
-                    "isPrimaryAssociation": primary,
-                }
+    def _relation_changed(self, changes: list[Change], source: Source) -> bool:
+        now = self.now_ms()
+        for contact, company, label, removed in changes:
+            self._tell(
+                events.relation(contact, company, source, now, removed=removed, primary=label == PRIMARY),
             )
+        return bool(changes)
 
+    # --- inside -------------------------------------------------------------------------------------------------------
 
-def _domain(text: str) -> str:
-    host = text.strip().lower().removeprefix("https://").removeprefix("http://").removeprefix("www.")
-    return host.split("/")[0]
+    def _tell(self, told: Iterable[events.Event]) -> None:
+        for event in told:
+            self._emit(event)
+
+    def _defined(self, kind: str, names: Iterable[str]) -> list[Definition]:
+        return [self.definitions[kind][name] for name in sorted(names)]
+
+    def _unique_values(self, record: Record) -> list[tuple[str, str, str]]:
+        held = [(name, value) for name, value in record.properties.items() if value]
+        found = [(record.type, name, value) for name, value in held if self.is_unique(record.type, name)]
+        return [*found, *((record.type, "email", address) for address in record.more_emails)]
+
+    def _index(self, record: Record) -> None:
+        for key in self._unique_values(record):
+            self._holders[key] = record
+
+    def _unindex(self, record: Record) -> None:
+        for key in self._unique_values(record):
+            if self._holders.get(key) is record:
+                del self._holders[key]

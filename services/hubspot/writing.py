@@ -162,8 +162,8 @@ class HubspotWriter:
         answer = await self._post(associations("/batch/create"), inputs)
         if answer is None:
             return set()
-        failed = {one for error in answer.body.get("errors") or [] for one in _ids_in(error)}
-        done = {ref for contact_id, ref in refs.items() if contact_id not in failed}
+        related = {_contact_of(row) for row in answer.body.get("results") or []}
+        done = {ref for contact_id, ref in refs.items() if contact_id in related}
         left = [w for w in writes if w.ref in done and w.former_parent_id not in ("", w.parent_id)]
         await self._archive_relations([(self._contact_id(w, results), w.former_parent_id) for w in left])
         return done
@@ -213,6 +213,6 @@ def _refs(error: Mapping[str, Any], by_ref: Mapping[str, Write], by_id: Mapping[
     return found or [by_id[str(one)].ref for one in context.get("ids") or [] if str(one) in by_id]
 
 
-def _ids_in(error: Mapping[str, Any]) -> list[str]:
-    context = error.get("context") or {}
-    return [str(one) for key in ("fromObjectId", "objectId", "ids") for one in context.get(key) or []]
+def _contact_of(row: Mapping[str, Any]) -> str:
+    """The person of a related pair; both spellings of the answer are in use."""
+    return str(row.get("fromObjectId") or (row.get("from") or {}).get("id") or "")

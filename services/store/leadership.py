@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import asyncpg
@@ -38,6 +39,10 @@ class Leadership:
     async def step_down(self) -> None:
         """Give the lead away."""
         self._leads = False
-        if self._connection is not None:
-            self._connection.terminate()
-            self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        # Without an answer the lock ends with the connection, a moment later.
+        with contextlib.suppress(*UNREACHABLE):
+            await connection.execute("SELECT pg_advisory_unlock_all()", timeout=2)
+        connection.terminate()

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from schemas.events import Happening
 from schemas.links import Link
 from schemas.plans import Loser
 from schemas.records import FieldValue, ObjectType, System
@@ -69,6 +70,7 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
     category: str
     reason: str
     delay_s: float
+    happening: Happening = Happening.LOOK
     pull: bool = False
     push: bool = False
     run_id: int = 0

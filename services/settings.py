@@ -5,9 +5,9 @@ A missing or contradictory setting stops the start with all faults at once (S33)
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 T = TypeVar("T", bound=BaseSettings)
@@ -63,6 +63,12 @@ class ConnectionSecrets(BaseModel):
     falcana_base_url: str = Field(pattern=r"^https?://")
     falcana_api_key: SecretStr
     falcana_tls_required: bool = True
+
+    @model_validator(mode="after")
+    def _encrypted(self) -> Self:
+        if self.falcana_tls_required and not self.falcana_base_url.startswith("https://"):
+            raise ValueError("falcana_base_url must be https, or set falcana_tls_required to false for a test system")
+        return self
 
 
 class WorkerSettings(_FromEnvironment):

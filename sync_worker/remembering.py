@@ -107,6 +107,7 @@ def hand_back(hints: Iterable[Hint], category: str, delay_s: float) -> Commit:
                 hint.pull,
                 hint.push,
                 hint.run_id,
+                hint.happening,
             )
             for hint in hints
         )
@@ -114,7 +115,14 @@ def hand_back(hints: Iterable[Hint], category: str, delay_s: float) -> Commit:
 
 
 def retry_for(
-    key: RecordKey, category: str, reason: str, delay_s: float, pull: bool = False, push: bool = False, run_id: int = 0
+    key: RecordKey,
+    category: str,
+    reason: str,
+    delay_s: float,
+    pull: bool = False,
+    push: bool = False,
+    run_id: int = 0,
+    happening: Happening = Happening.LOOK,
 ) -> Retry:
     """A row that brings the record back."""
     return Retry(
@@ -128,6 +136,7 @@ def retry_for(
         pull=pull,
         push=push,
         run_id=run_id,
+        happening=happening,
     )
 
 
@@ -202,7 +211,8 @@ def _retries(work: Work, link: Link, verify_after_s: float) -> list[Retry]:
         category, reason, delay_s = work.retry
         pull, push = any(hint.pull for hint in work.hints), any(hint.push for hint in work.hints)
         run_id = max((hint.run_id for hint in work.hints), default=0)
-        rows.append(retry_for(work.main_key(), category, reason, delay_s, pull, push, run_id))
+        happening = Happening.ERASED if announced_erasure(work) else Happening.LOOK
+        rows.append(retry_for(work.main_key(), category, reason, delay_s, pull, push, run_id, happening))
         if category == "parent_not_linked":
             rows += _bring_along(work, pull, push)
     elif link.unverified and link.hubspot_id:
@@ -334,5 +344,9 @@ def counted_as(work: Work, so_far: Carried | None) -> RunCount | None:
 
 def erased_by_hint(work: Work) -> bool:
     """Whether a privacy deletion was announced for a record that is indeed gone."""
-    announced_erasure = any(hint.happening is Happening.ERASED for hint in work.hints)
-    return announced_erasure and not work.seen.hubspot.present
+    return announced_erasure(work) and not work.seen.hubspot.present
+
+
+def announced_erasure(work: Work) -> bool:
+    """Whether an event spoke of a privacy deletion."""
+    return any(hint.happening is Happening.ERASED for hint in work.hints)

@@ -208,6 +208,7 @@ def _due_hint(row: Retry) -> Hint:
         object_type=row.object_type,
         system=row.system,
         record_id=row.record_id,
+        happening=row.happening,
         cause=Cause.VERIFY if row.category == "verify" else Cause.RETRY,
         run_id=row.run_id,
         pull=row.pull,

@@ -64,6 +64,8 @@ CREATE TABLE retry (
     pull          boolean NOT NULL DEFAULT false,
     push          boolean NOT NULL DEFAULT false,
     run_id        bigint NOT NULL DEFAULT 0,
+    -- A privacy deletion that was announced must not be forgotten while its record is busy.
+    happening     text NOT NULL DEFAULT 'look',
     PRIMARY KEY (connection_id, object_type, system, record_id)
 );
 CREATE INDEX retry_due ON retry (not_before);

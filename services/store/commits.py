@@ -206,4 +206,4 @@ def _key_columns(keys: Sequence[RecordKey]) -> list[list[Any]]:
 def _retry_row(row: Retry) -> tuple[Any, ...]:
     object_type, system = ObjectType(row.object_type).value, System(row.system).value
     key = (row.connection_id, object_type, system, row.record_id)
-    return (*key, row.category, row.reason, row.delay_s, row.pull, row.push, row.run_id)
+    return (*key, row.category, row.reason, row.delay_s, row.pull, row.push, row.run_id, row.happening.value)

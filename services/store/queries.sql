@@ -132,15 +132,17 @@ WHERE (r.connection_id, r.object_type, r.system, r.record_id) = (k.connection_id
 
 -- name: schedule_retry
 -- Bring a record back; the wait doubles with every attempt of the same trouble, with jitter, up to six hours.
-INSERT INTO retry (connection_id, object_type, system, record_id, category, reason, attempts, not_before, pull, push, run_id)
-VALUES ($1, $2, $3, $4, $5, $6, 1, clock_timestamp() + make_interval(secs => $7), $8, $9, $10)
+INSERT INTO retry (connection_id, object_type, system, record_id, category, reason, attempts, not_before, pull, push, run_id,
+                   happening)
+VALUES ($1, $2, $3, $4, $5, $6, 1, clock_timestamp() + make_interval(secs => $7), $8, $9, $10, $11)
 ON CONFLICT (connection_id, object_type, system, record_id) DO UPDATE SET
     attempts = CASE WHEN retry.category = EXCLUDED.category THEN retry.attempts + 1 ELSE 1 END,
     category = EXCLUDED.category, reason = EXCLUDED.reason,
     not_before = clock_timestamp() + make_interval(secs =>
         CASE WHEN retry.category = EXCLUDED.category
              THEN LEAST($7 * power(2, LEAST(retry.attempts, 16)) * (0.75 + random() / 2), 21600) ELSE $7 END),
-    pull = retry.pull OR EXCLUDED.pull, push = retry.push OR EXCLUDED.push, run_id = GREATEST(retry.run_id, EXCLUDED.run_id);
+    pull = retry.pull OR EXCLUDED.pull, push = retry.push OR EXCLUDED.push, run_id = GREATEST(retry.run_id, EXCLUDED.run_id),
+    happening = CASE WHEN retry.happening = 'erased' THEN 'erased' ELSE EXCLUDED.happening END;
 
 -- name: due_retries
 -- Rows whose time has come, put five minutes ahead so that a crash offers them again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from schemas.events import Happening
 from schemas.ledger import Retry
 from schemas.records import ObjectType, System
 from services.store.pool import Database
@@ -31,6 +32,7 @@ class Retries:
                 category=row["category"],
                 reason=row["reason"],
                 delay_s=0.0,
+                happening=Happening(row["happening"]),
                 pull=row["pull"],
                 push=row["push"],
                 run_id=row["run_id"],

@@ -13,7 +13,7 @@ import msgspec
 from schemas.links import FieldState, Link, LinkState, SideState
 from schemas.plans import FieldPlan, Plan
 from schemas.records import FieldValue, System
-from schemas.seen import Presence, Seen, SideSeen
+from schemas.seen import NOTHING_THERE, Presence, Seen, SideSeen
 from sync_worker.merge.choose import value_on
 from sync_worker.merge.rules import same
 
@@ -90,6 +90,9 @@ def _confirm(memory: FieldState, system: System, returned: FieldValue) -> FieldS
 def _dated(before: Link, link: Link, plan: Plan, seen: Seen, written: Mapping[System, SideWritten]) -> Link:
     hubspot = written[System.HUBSPOT].seen if System.HUBSPOT in written else seen.hubspot
     falcana = written[System.FALCANA].seen if System.FALCANA in written else seen.falcana
+    if any(field.withheld for field in plan.fields):
+        # Something still waits: the poller must not take the record for known, or it would wait for another edit.
+        hubspot = falcana = NOTHING_THERE
     return msgspec.structs.replace(
         link,
         state=plan.state,

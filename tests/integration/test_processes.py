@@ -44,7 +44,7 @@ async def test_a_process_ends_in_order_when_asked(servers: dict[str, str], proce
             "id": 1,
             "hubspot_access_token": "canary-token",
             "hubspot_app_id": 99,
-            "falcana_base_url": "http://127.0.0.1:1/api/v1",
+            "falcana_base_url": "https://127.0.0.1:1/api/v1",
             "falcana_api_key": "canary-key",
         }
         environment = plain_environment() | {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from schemas.links import LinkState
 from schemas.records import ObjectType, System
 from sync_worker.operator import approve_deletes
+from sync_worker.worker import run_once
 from tests.journeys.stories import linked_company, linked_person
 from tests.world import World
 
@@ -210,6 +211,20 @@ async def test_a_privacy_deletion_erases_our_copies_and_keeps_the_falcana_record
     assert "s.muster" not in str(await world.store.trouble.history(link.id))
     assert await world.hubspot.all("contacts") == []
     assert (await world.falcana.show("ansprechpartner", person[1]))["nachname"] == "Muster"
+
+
+async def test_a_privacy_deletion_is_not_forgotten_while_its_record_is_busy(world: World) -> None:
+    person = await linked_person(world, await linked_company(world))
+    link = (await world.store.links.by_record(1, ObjectType.CONTACT, System.HUBSPOT, [person[0]]))[person[0]]
+    await world.store.links.lease_more([link.id], 60, "somebody else")
+    await world.hubspot.ask("POST", f"/contacts/{person[0]}/privacy-delete")
+    await world.hubspot.ask("POST", "/webhooks/flush")
+    await run_once(world.bench)
+    await world.store.links.release_owned("somebody else")
+    await world.settle()
+
+    link = (await world.store.links.by_record(1, ObjectType.CONTACT, System.HUBSPOT, [person[0]]))[person[0]]
+    assert (link.erased, link.fields) == (True, {})
 
 
 async def test_a_hidden_adresse_is_not_a_deleted_one(world: World) -> None:

@@ -41,6 +41,20 @@ async def test_with_the_push_off_an_edit_in_falcana_waits_and_is_not_overwritten
     assert (await world.company(company[0]))["city"] == "Graz"
 
 
+async def test_what_was_seen_while_its_direction_was_off_flows_once_it_is_on(world: World) -> None:
+    company = await linked_company(world, city="Wien")
+    await world.poll()
+    await world.switch(pull=False, push=False)
+    await world.hubspot.edit("companies", company[0], zip="1040")
+    await world.falcana.edit("adressen", company[1], strasse="Graben 1")
+    await world.settle()
+    await world.switch(pull=True, push=True)
+    await world.poll()
+
+    assert (await world.falcana.show("adressen", company[1]))["plz"] == "1040"
+    assert (await world.company(company[0]))["address"] == "Graben 1"
+
+
 async def test_with_both_off_nothing_is_written_until_somebody_presses_a_button(world: World) -> None:
     await world.switch(pull=False, push=False)
     await world.hubspot.create("companies", {"name": "Nur Hubspot GmbH"})

@@ -84,7 +84,6 @@ class WorkerSettings(_FromEnvironment):
     batch_keys: int = Field(default=100, gt=0, le=100)
     poll_every_s: float = Field(default=300.0, gt=0)
     poll_overlap_s: float = Field(default=600.0, ge=0)
-    poll_safety_s: float = Field(default=0.0, ge=0)
     lease_s: float = Field(default=60.0, gt=0)
     verify_after_s: float = Field(default=30.0, ge=0)
 

@@ -20,18 +20,26 @@ DEFAULT_REGION = "AT"
 _BLANKS = re.compile(r"[\s\u00a0\u2007\u202f]+")
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\ufeff"))
 _HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011"), "-")
-_EXTENSION = re.compile(r"(?:\bDW\.?|\bDurchwahl|\bKl\.?|\bext\.?|;ext=)\s*\d+\s*$", re.IGNORECASE)
+_EXTENSION = re.compile(
+    r"(?:(?<![a-z])(?:DW|Durchwahl|Klappe|Kl|ext)[\s.:\-]*|;ext=)(?P<digits>\d+)\s*$", re.IGNORECASE
+)
+_TRUNK_ZERO = re.compile(r"\(\s*0\s*\)")
+_WEB_PREFIX = re.compile(r"^(?:https?://|www\.)+", re.IGNORECASE)
+_SWISS_SUFFIX = re.compile(r"(?:MWST|TVA|IVA)+$")
+_NO_COUNTRY = {"ZZ", "XA", "XB", "EU", "EZ", "UN", "QO"}
 _SHARED = {"info", "office", "kontakt", "contact", "mail", "sekretariat", "buchhaltung", "verkauf", "sales", "service"}
 _MORE_COUNTRIES = {
-    "a": "AT", "d": "DE", "ch": "CH", "fl": "LI", "i": "IT", "h": "HU", "tschechische republik": "CZ", "czechia": "CZ",
+    "a": "AT", "d": "DE", "ch": "CH", "fl": "LI", "i": "IT", "h": "HU", "slo": "SI", "f": "FR", "b": "BE", "l": "LU",
+    "e": "ES", "aut": "AT", "deu": "DE", "che": "CH", "lie": "LI", "ita": "IT", "svn": "SI", "hun": "HU", "cze": "CZ",
+    "svk": "SK", "hrv": "HR", "pol": "PL", "fra": "FR", "nld": "NL", "bel": "BE", "lux": "LU", "esp": "ES", "gbr": "GB",
+    "republik oesterreich": "AT", "republic of austria": "AT", "tschechische republik": "CZ", "czechia": "CZ",
     "czech republic": "CZ", "slovak republic": "SK", "grossbritannien": "GB", "england": "GB", "uk": "GB",
     "united kingdom": "GB", "great britain": "GB", "usa": "US", "u.s.a.": "US", "u.s.": "US", "us": "US",
     "united states of america": "US", "the netherlands": "NL", "holland": "NL", "bundesrepublik deutschland": "DE",
 }  # fmt: skip
 _SALUTATIONS = {
-    "herr": "herr", "hr": "herr", "hr.": "herr", "mr": "herr", "mr.": "herr",
-    "frau": "frau", "fr": "frau", "fr.": "frau",
-    "ms": "frau", "ms.": "frau", "mrs": "frau", "mrs.": "frau", "divers": "divers", "diverse": "divers", "mx": "divers",
+    "herr": "herr", "herrn": "herr", "hr": "herr", "mr": "herr", "frau": "frau", "fr": "frau", "ms": "frau",
+    "mrs": "frau", "miss": "frau", "divers": "divers", "diverse": "divers", "mx": "divers",
 }  # fmt: skip
 
 
@@ -47,63 +55,79 @@ def canonical(kind: Kind, text: str, *, region: str = DEFAULT_REGION) -> str:
     ``region`` is the ISO country of phone numbers without one.
     """
     cleaned = clean(text)
-    if not cleaned:
-        return ""
+    return clean(_form(kind, cleaned, region)) if cleaned else ""
+
+
+def _form(kind: Kind, text: str, region: str) -> str:
     match kind:
         case Kind.PHONE:
-            return _phone(cleaned, region)
+            return _phone(text, region)
         case Kind.COUNTRY:
-            return _country(cleaned)
+            return _country(text)
         case Kind.URL:
-            return _url(cleaned)
+            return _url(text)
         case Kind.EMAIL:
-            return _email(cleaned)
+            return _email(text)
         case Kind.VAT:
-            return _vat(cleaned)
+            return _vat(text)
         case Kind.SALUTATION:
-            return _salutation(cleaned)
+            return _SALUTATIONS.get(text.lower().rstrip(" .")) or _unknown(text)
         case _:
-            return cleaned
+            return text
 
 
+def _unknown(text: str) -> str:
+    """The form of what could not be understood: never equal to anything understood."""
+    return f"?{fold(text).lstrip('? ')}"
+
+
+@lru_cache(maxsize=10_000)
 def _phone(text: str, region: str) -> str:
     """E.164 with the extension kept apart; what is no number is compared as it stands."""
-    plain = re.sub(r"\(0\)", "", text)
+    plain = _TRUNK_ZERO.sub("", text)
     extension = ""
     found = _EXTENSION.search(plain)
     if found:
-        extension = re.sub(r"\D", "", found.group())
-        plain = plain[: found.start()].strip()
-    try:
-        number = phonenumbers.parse(plain, region)
-    except phonenumbers.NumberParseException:
+        extension, plain = found["digits"], plain[: found.start()].strip()
+    # Abroad is dialled 00 here, whatever the country of the record dials.
+    written, parsed_extension = _international(re.sub(r"^00(?=[1-9])", "+", plain), region)
+    if not written:
         return text
-    if not phonenumbers.is_possible_number(number):
-        return text
-    extension = extension or number.extension or ""
-    written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    extension = extension or parsed_extension
     return f"{written};ext={extension}" if extension else written
+
+
+def _international(text: str, region: str) -> tuple[str, str]:
+    """The number in E.164 and its extension; empty for what is no number, or none that E.164 can hold."""
+    try:
+        number = phonenumbers.parse(text, region)
+        written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+        again = phonenumbers.parse(written, None)
+    except phonenumbers.NumberParseException:
+        return "", ""
+    same = phonenumbers.format_number(again, phonenumbers.PhoneNumberFormat.E164) == written
+    return (written, number.extension or "") if same and phonenumbers.is_possible_number(number) else ("", "")
 
 
 @lru_cache(maxsize=1)
 def _country_names() -> dict[str, str]:
-    names: dict[str, str] = {}
+    """ISO codes by folded name, German and English, with synonyms and the codes on cars."""
+    names = {code.lower(): code for code in _country_codes()}
     for language in ("de", "en"):
         for code, name in Locale(language).territories.items():
-            if len(code) == 2 and code.isalpha():
+            if code in _country_codes():
                 names.setdefault(fold(name), code)
     return names | _MORE_COUNTRIES
 
 
 @lru_cache(maxsize=1)
 def _country_codes() -> frozenset[str]:
-    return frozenset(code for code in map(str, Locale("en").territories) if len(code) == 2 and code.isalpha())
+    found = (code for code in map(str, Locale("en").territories) if len(code) == 2 and code.isalpha())
+    return frozenset(found) - _NO_COUNTRY
 
 
 def _country(text: str) -> str:
-    if len(text) == 2 and text.upper() in _country_codes() and text.lower() not in _MORE_COUNTRIES:
-        return text.upper()
-    return _country_names().get(fold(text)) or (text if text.startswith("?") else f"?{text}")
+    return _country_names().get(fold(text)) or _unknown(text)
 
 
 def country_text(code: str, language: str) -> str:
@@ -112,27 +136,28 @@ def country_text(code: str, language: str) -> str:
 
 
 def _url(text: str) -> str:
-    rest = re.sub(r"^https?://", "", text, flags=re.IGNORECASE)
+    rest = _WEB_PREFIX.sub("", text)
     host, slash, path = rest.partition("/")
-    host = re.sub(r"^www\.", "", host.lower())
-    return f"{host}{slash}{path}".rstrip("/")
+    return f"{host.lower()}{slash}{path}".rstrip("/ ")
 
 
 def domain_of(text: str) -> str:
     """The host of a web address without ``www.``; empty when there is none."""
-    return re.split(r"[/?#:]", canonical(Kind.URL, text), maxsplit=1)[0]
+    return re.split(r"[/?#:]", canonical(Kind.URL, text), maxsplit=1)[0].rpartition("@")[2]
 
 
 def _email(text: str) -> str:
     local, at, domain = text.rpartition("@")
-    if not at:
-        return text.lower()
+    return f"{local.lower()}@{_ascii_domain(domain.lower())}" if at else text.lower()
+
+
+@lru_cache(maxsize=10_000)
+def _ascii_domain(domain: str) -> str:
+    """The domain in punycode; one that no mail could reach stays as it is."""
     try:
-        known = validate_email(f"x@{domain}", check_deliverability=False, test_environment=True)
-        domain = known.ascii_domain or domain
+        return (validate_email(f"x@{domain}", check_deliverability=False, test_environment=True).ascii_domain).lower()
     except EmailNotValidError:
-        pass
-    return f"{local.lower()}@{domain.lower()}"
+        return domain
 
 
 def is_shared_mailbox(email: str) -> bool:
@@ -141,19 +166,19 @@ def is_shared_mailbox(email: str) -> bool:
 
 
 def _vat(text: str) -> str:
-    plain = re.sub(r"\b(MWST|TVA|IVA)\b\.?", "", text.upper())
-    return re.sub(r"[\s.\-]", "", plain)
+    plain = re.sub(r"[\s.\-/]", "", text.upper())
+    return _SWISS_SUFFIX.sub("", plain) if plain.startswith("CHE") else plain
 
 
 def vat_is_valid(vat: str) -> bool:
     """Whether the check digit of an Austrian, German or Swiss number fits; other countries by their shape."""
-    if re.fullmatch(r"ATU\d{8}", vat):
+    if re.fullmatch(r"ATU\d{8}", vat, re.ASCII):
         return _austrian(vat[3:])
-    if re.fullmatch(r"DE\d{9}", vat):
+    if re.fullmatch(r"DE\d{9}", vat, re.ASCII):
         return _german(vat[2:])
-    if re.fullmatch(r"CHE\d{9}", vat):
+    if re.fullmatch(r"CHE\d{9}", vat, re.ASCII):
         return _swiss(vat[3:])
-    return bool(re.fullmatch(r"(IT\d{11}|HU\d{8}|SI\d{8}|CZ\d{8,10}|SK\d{10}|NL\d{9}B\d{2})", vat))
+    return bool(re.fullmatch(r"(IT\d{11}|HU\d{8}|SI\d{8}|CZ\d{8,10}|SK\d{10}|NL\d{9}B\d{2})", vat, re.ASCII))
 
 
 def _austrian(digits: str) -> bool:
@@ -174,75 +199,92 @@ def _swiss(digits: str) -> bool:
     return (11 - total % 11) % 11 == int(digits[8])
 
 
-def _salutation(text: str) -> str:
-    return _SALUTATIONS.get(text.lower()) or (text if text.startswith("?") else f"?{text}")
-
-
 def fold(text: str) -> str:
     """Lower case, umlauts written out, accents dropped: for searching, never for writing."""
     lowered = clean(text).lower()
     for umlaut, written in (("ä", "ae"), ("ö", "oe"), ("ü", "ue"), ("ß", "ss")):
         lowered = lowered.replace(umlaut, written)
     plain = unicodedata.normalize("NFKD", lowered)
-    return "".join(char for char in plain if not unicodedata.combining(char))
+    return clean("".join(char for char in plain if not unicodedata.combining(char)).lower())
 
 
-_LEGAL_FORMS = (
-    (r"(gesellschaft m\.? ?b\.? ?h\.?|ges\.? ?m\.? ?b\.? ?h\.?|gesmbh|gmbh) ?(&|u\.?|und)? ?co\.? ?kg", "gmbh & co kg"),
-    (
-        r"gesellschaft m\.? ?b\.? ?h\.?|gesellschaft mit beschraenkter haftung|ges\.? ?m\.? ?b\.? ?h\.?|gesmbh|gmbh",
-        "gmbh",
-    ),
-    (r"aktiengesellschaft|ag", "ag"),
-    (r"kommanditgesellschaft|kg", "kg"),
-    (r"offene gesellschaft|og|oeg|ohg", "og"),
-    (r"e\. ?u\.?|eu", "e.u."),
-    (r"e\. ?v\.?", "e.v."),
-    (r"reg\. ?gen\. ?m\. ?b\. ?h\.?|e\. ?gen\.?|eg", "egen"),
-    (r"se", "se"),
-    (r"ug( \(haftungsbeschraenkt\))?", "ug"),
+_GMBH = r"(?:ges(?:ellschaft|\.)? ?m\.? ?b\.? ?h|gesellschaft mit beschraenkter haftung|g\.? ?m\.? ?b\.? ?h)"
+_LEGAL_FORMS = tuple(
+    (form, re.compile(rf"(?<=[^\s,(])[\s,(]+(?:{pattern})[\s.,)]*$"))
+    for form, pattern in (
+        ("gmbh & co kg", rf"{_GMBH}\.? ?(?:&|\+|u\.?|und)? ?co\.? ?kg"),
+        ("ag & co kg", r"(?:ag|aktiengesellschaft) ?(?:&|\+|u\.?|und)? ?co\.? ?kg"),
+        ("ggmbh", r"ggmbh|gemeinnuetzige gmbh"),
+        ("gmbh", _GMBH),
+        ("kgaa", r"kgaa|kommanditgesellschaft auf aktien"),
+        ("partg mbb", r"partg? ?mbb|partnerschaft mbb"),
+        ("partg", r"partg|partnerschaftsgesellschaft"),
+        ("flexkapg", r"flexkapg|flexco|flexible kapitalgesellschaft"),
+        ("privatstiftung", r"privatstiftung"),
+        ("ug", r"ug(?: ?\(haftungsbeschraenkt\)?)?|unternehmergesellschaft"),
+        ("ag", r"ag|aktiengesellschaft"),
+        ("kg", r"kg|keg|kommandit(?:erwerbs)?gesellschaft"),
+        ("og", r"og|oeg|ohg|offene (?:erwerbs|handels)?gesellschaft"),
+        ("gbr", r"e?gbr|ges\.?b\.?r|gesellschaft buergerlichen rechts"),
+        ("egen", r"reg\.? ?gen\.? ?m\.? ?b\.? ?h|e\.? ?gen|e\. ?g|eg|genossenschaft"),
+        ("e.u.", r"e\. ?u|eu"),
+        ("e.k.", r"e\. ?k(?:fm|fr)?|ek"),
+        ("e.v.", r"e\. ?v|ev"),
+        ("einzelfirma", r"einzelfirma"),
+        ("se", r"se"),
+        ("sarl", r"s\.? ?a\.? ?r\.? ?l"),
+        ("sagl", r"sagl"),
+        ("sa", r"s\. ?a|sa"),
+    )
 )
 
 
+def company_core(name: str) -> str:
+    """A company's name for comparing, without its legal form: folded, whole words, "&" and "u." as "und"."""
+    return _core_and_form(name)[0]
+
+
+def legal_form(name: str) -> str:
+    """The legal form at the end of a name in one spelling ("Ges.m.b.H." is "gmbh"); empty when there is none."""
+    return _core_and_form(name)[1]
+
+
 def company_name_key(name: str) -> str:
-    """A company's name for comparing: folded, punctuation dropped, its legal form in one spelling.
+    """A company's name for comparing, its legal form in one spelling.
 
     Different legal forms are different companies: "Huber GmbH" and "Huber KG" stay apart.
     """
-    text = fold(name).strip(" .,")
-    form = ""
-    for pattern, word in _LEGAL_FORMS:
-        found = re.search(rf"(?:^|[\s,]){'(?:' + pattern + ')'}$", f"{text}") or re.search(
-            rf"[\s,](?:{pattern})$", f"{text}."
-        )
-        if found and found.start() > 0:
-            text, form = text[: found.start()], word
-            break
-    core = re.sub(r"[^\w]+", " ", re.sub(r"\b(und|u\.)(?=\s)", "&", text).replace("&", " und ")).strip()
-    return f"{core}|{form}"
+    return "|".join(_core_and_form(name))
+
+
+@lru_cache(maxsize=10_000)
+def _core_and_form(name: str) -> tuple[str, str]:
+    """The form is cut off first: "e. U." would not survive the rewriting of "u."."""
+    text, forms = fold(name), list[str]()
+    while found := _legal_form_at_end(text):
+        form, text = found
+        forms.insert(0, form)
+    text = re.sub(r"\bu(?:nd\b|\.)|[&+]", " und ", text)
+    return re.sub(r"[^\w]+", " ", text).strip(), " ".join(dict.fromkeys(forms))
+
+
+def _legal_form_at_end(text: str) -> tuple[str, str] | None:
+    """A form and what stands before it; a name never becomes empty."""
+    for form, pattern in _LEGAL_FORMS:
+        found = pattern.search(text)
+        if found and re.search(r"\w", text[: found.start()]):
+            return form, text[: found.start()]
+    return None
 
 
 def person_name_key(first: str, last: str) -> str:
-    """A person's name for comparing: folded, without academic degrees."""
+    """A person's name for comparing: folded, without academic degrees, unless nothing else would be left."""
     words = re.sub(r"[^\w ]+", " ", f"{fold(first)} {fold(last)}").split()
-    return " ".join(word for word in words if word not in _DEGREES)
+    kept = [word for word in words if word not in _DEGREES]
+    return " ".join(kept if len(kept) > 1 else words)
 
 
 _DEGREES = {
-    "mag",
-    "dr",
-    "ddr",
-    "mmag",
-    "di",
-    "dipl",
-    "ing",
-    "prof",
-    "univ",
-    "ba",
-    "bsc",
-    "ma",
-    "msc",
-    "mba",
-    "phd",
-    "llm",
-}
+    "mag", "dr", "ddr", "mmag", "di", "dipl", "ing", "prof", "univ",
+    "ba", "bsc", "ma", "msc", "mba", "phd", "llm",
+}  # fmt: skip

@@ -23,6 +23,8 @@ TIMEOUT_S = 20.0
 SHORT_WAIT_S = 10.0
 LOCKED_WAIT_S = 2.0
 AGAIN_STATUSES = frozenset({502, 503, 504, 521, 522, 523, 524, 525, 526, 530})
+POLICY_WAIT_S = {"SECONDLY": 1.0, "TEN_SECONDLY_ROLLING": 10.0, "DAILY": 3600.0}
+"""How long each of HubSpot's limits lasts; its answers name the limit and promise no Retry-After."""
 Token = Callable[[], Awaitable[str]]
 
 
@@ -40,6 +42,19 @@ class Answer(msgspec.Struct, frozen=True):
     status: int
     headers: dict[str, str]
     body: Any
+
+
+class Call(msgspec.Struct, frozen=True):
+    """What is to be sent. ``safe`` says that repeating has no effect."""
+
+    method: str
+    path: str
+    endpoint: str
+    body: Any
+    params: Mapping[str, str] | None
+    headers: Mapping[str, str] | None
+    safe: bool
+    bucket: str
 
 
 class _Again(Exception):
@@ -81,6 +96,7 @@ class Transport:
         endpoint: str,
         body: Any = None,
         params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         safe: bool = False,
         bucket: str = "burst",
     ) -> Answer:
@@ -98,26 +114,18 @@ class Transport:
         try:
             async for attempt in retrying:
                 with attempt:
-                    return await self._once(method, path, endpoint, body, params, safe, bucket)
+                    return await self._once(Call(method, path, endpoint, body, params, headers, safe, bucket))
         except _Again as again:
             raise again.cause from None
         raise AssertionError("tenacity ended without an answer")
 
-    async def _once(
-        self,
-        method: str,
-        path: str,
-        endpoint: str,
-        body: Any,
-        params: Mapping[str, str] | None,
-        safe: bool,
-        bucket: str,
-    ) -> Answer:
+    async def _once(self, call: Call) -> Answer:
+        endpoint, safe = call.endpoint, call.safe
         if self._budget is not None:
-            api_limiter_wait_seconds.observe(await self._budget.take(bucket))
+            api_limiter_wait_seconds.observe(await self._budget.take(call.bucket))
         started = self._clock.monotonic_s()
         try:
-            answer = await self._send(method, path, body, params)
+            answer = await self._send(call)
         except aiohttp.ClientConnectorError as error:
             self._count(endpoint, "refused")
             raise _Again(0.2, Unavailable(f"{self._system} refused the connection: {type(error).__name__}")) from error
@@ -131,25 +139,30 @@ class Transport:
 
     def _judge(self, answer: Answer, safe: bool) -> Answer:
         if answer.status in (423, 429):
-            fallback_s = LOCKED_WAIT_S if answer.status == 423 else 1.0
-            wait_s = retry_after_s(answer.headers, fallback_s)
+            wait_s = retry_after_s(answer.headers, LOCKED_WAIT_S if answer.status == 423 else _window_s(answer.body))
+            wait_s = max(wait_s, LOCKED_WAIT_S) if answer.status == 423 else wait_s
             limited = RateLimited(f"{self._system} answered {answer.status}", wait_s)
             raise _Again(wait_s, limited) if wait_s <= SHORT_WAIT_S else limited
         if answer.status == 477:
             raise RateLimited(f"{self._system} is moving the account", retry_after_s(answer.headers, 3600.0))
-        if answer.status >= 500:
+        if answer.status >= 500 or answer.status == 408:
             failed = Unavailable(f"{self._system} answered {answer.status}")
             raise _Again(0.5, failed) if safe and answer.status in AGAIN_STATUSES else failed
         return answer
 
-    async def _send(self, method: str, path: str, body: Any, params: Mapping[str, str] | None) -> Answer:
+    async def _send(self, call: Call) -> Answer:
         session = self._open()
-        headers = {"Authorization": f"Bearer {await self._token()}", **self._headers}
-        data = None if body is None else msgspec.json.encode(body)
+        headers = {"Authorization": f"Bearer {await self._token()}", **self._headers, **(call.headers or {})}
+        data = None if call.body is None else msgspec.json.encode(call.body)
         if data is not None:
             headers["Content-Type"] = "application/json"
         async with session.request(
-            method, self._base_url + path, data=data, params=params, headers=headers, allow_redirects=False
+            call.method,
+            self._base_url + call.path,
+            data=data,
+            params=call.params,
+            headers=headers,
+            allow_redirects=False,
         ) as response:
             raw = await response.read()
             lowered = {name.lower(): value for name, value in response.headers.items()}
@@ -184,7 +197,8 @@ def _wait(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     base_s = error.wait_s if isinstance(error, _Again) else 0.5
     jitter = tenacity.wait_random(0, 0.3)(state)
-    return float(base_s * state.attempt_number + jitter)
+    asked_for = base_s >= 1
+    return float((base_s if asked_for else base_s * state.attempt_number) + jitter)
 
 
 def retry_after_s(headers: Mapping[str, str], fallback_s: float) -> float:
@@ -193,6 +207,11 @@ def retry_after_s(headers: Mapping[str, str], fallback_s: float) -> float:
         return max(0.0, float(headers["retry-after"]))
     except (KeyError, ValueError):
         return fallback_s
+
+
+def _window_s(body: Any) -> float:
+    """The window of the limit that a 429 names; a second where it names none."""
+    return POLICY_WAIT_S.get(str(body.get("policyName")), 1.0) if isinstance(body, dict) else 1.0
 
 
 def _parsed(raw: bytes, status: int) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
@@ -13,13 +14,21 @@ from schemas.seen import Presence, SideSeen
 from services.crm import Changed, ChangePage, FeedExpired, Refused, Write, WriteResult
 from services.falcana.errors import whole_call
 from services.falcana.mapping import PRIVATE, Rules, seen_of, time_ms
+from services.falcana.wire import (
+    FIELD_TIMES,
+    MANY,
+    ONE_BY_ONE,
+    PAGE,
+    READ_MANY,
+    RESOURCE,
+    TYP,
+    Capabilities,
+    chunks,
+    comma_lists,
+)
 from services.falcana.writing import Defaults, FalcanaWriter
 from services.transport import Answer, Transport
 
-RESOURCE = {ObjectType.COMPANY: "adressen", ObjectType.CONTACT: "ansprechpartner"}
-TYP = {ObjectType.COMPANY: "adresse", ObjectType.CONTACT: "ansprechpartner"}
-MANY = 100
-PAGE = 500
 FEED_OVERLAP = 200
 FILTERS = {"email": "email", "vat_id": "uid_nummer", "domain": "domain"}
 
@@ -30,7 +39,8 @@ class FalcanaClient:
     def __init__(self, transport: Transport, fields: Mapping[ObjectType, Rules], defaults: Defaults) -> None:
         self._transport = transport
         self._fields = fields
-        self._writer = FalcanaWriter(transport, fields, defaults)
+        self._offers = Capabilities(transport)
+        self._writer = FalcanaWriter(transport, fields, defaults, self._offers)
 
     @property
     def system(self) -> System:
@@ -43,19 +53,42 @@ class FalcanaClient:
         """Every asked id with what was seen of it; ``history`` changes nothing here. Raises CrmError."""
         wanted = list(dict.fromkeys(record_ids))
         seen: dict[str, SideSeen] = {}
-        for start in range(0, len(wanted), MANY):
-            chunk = wanted[start : start + MANY]
-            records = await self._many(RESOURCE[object_type], {"id": ",".join(chunk), "feld_zeiten": "1"})
-            found = [seen_of(record, object_type, self._fields[object_type]) for record in records]
+        for chunk in chunks(wanted, MANY):
+            found = [
+                seen_of(one, object_type, self._fields[object_type]) for one in await self._by_id(object_type, chunk)
+            ]
             seen |= {one.record_id: one for one in found}
-            missing = [one for one in chunk if one not in seen]
-            seen |= await self._missing(object_type, missing)
+            seen |= await self._missing(object_type, [one for one in chunk if one not in seen])
         return await self._without_holders(seen) if object_type is ObjectType.CONTACT else seen
+
+    async def _by_id(self, object_type: ObjectType, ids: Sequence[str]) -> list[dict[str, Any]]:
+        """The records that can be seen, in one call where falcana reads many at once."""
+        times = {"feld_zeiten": "1"} if await self._offers.include(FIELD_TIMES) else {}
+        if await self._offers.include(READ_MANY):
+            return await self._many(RESOURCE[object_type], {"id": ",".join(ids), **times})
+        gate = asyncio.Semaphore(ONE_BY_ONE)
+        found = await asyncio.gather(*(self._one(object_type, one, times, gate) for one in ids))
+        return [one for one in found if one is not None]
+
+    async def _one(
+        self, object_type: ObjectType, record_id: str, params: Mapping[str, str], gate: asyncio.Semaphore
+    ) -> dict[str, Any] | None:
+        """One record; None when it is unknown or hidden, which falcana does not tell apart."""
+        async with gate:
+            resource = RESOURCE[object_type]
+            path = f"/{resource}/{record_id}"
+            answer = await self._transport.call("GET", path, endpoint=resource, params=params, safe=True)
+        if answer.status == 404:
+            return None
+        if answer.status != 200:
+            raise whole_call(answer)
+        record: dict[str, Any] = answer.body
+        return record
 
     async def _many(self, resource: str, params: Mapping[str, str]) -> list[dict[str, Any]]:
         """All pages of a filtered listing."""
         records: list[dict[str, Any]] = []
-        query = {"limit": str(PAGE), **params}
+        query = dict(params)
         while True:
             answer = await self._get(f"/{resource}", resource, query)
             records += answer.body["daten"]
@@ -81,8 +114,8 @@ class FalcanaClient:
         """People under a Privatperson Adresse have no company: that Adresse is the person (Q8, Q9)."""
         parents = sorted({one.parent_id for one in seen.values() if one.present and one.parent_id})
         holders: set[str] = set()
-        for start in range(0, len(parents), MANY):
-            records = await self._many("adressen", {"id": ",".join(parents[start : start + MANY])})
+        for chunk in chunks(parents, MANY):
+            records = await self._by_id(ObjectType.COMPANY, chunk)
             holders |= {str(record["id"]) for record in records if record.get("adressart") == PRIVATE}
         return {
             record_id: msgspec.structs.replace(one, parent_id="") if one.parent_id in holders else one
@@ -91,14 +124,15 @@ class FalcanaClient:
 
     async def find(self, object_type: ObjectType, wanted: Mapping[int, Mapping[str, str]]) -> dict[int, list[SideSeen]]:
         """Candidates for each ref, one call per kind of key and hundred values. Raises CrmError."""
-        filters = FILTERS | {"id": "id", "marker": f"individualfeld.{HUBSPOT_ID_FIELDS[object_type]}"}
-        found: dict[str, SideSeen] = {}
+        filters = FILTERS | {"marker": f"individualfeld.{HUBSPOT_ID_FIELDS[object_type]}"}
+        records = await self._by_id(object_type, ids) if (ids := _values(wanted, "id")) else []
+        most = MANY if await self._offers.include(READ_MANY) else 1
         for key, name in filters.items():
-            values = list(dict.fromkeys(keys[key] for keys in wanted.values() if keys.get(key)))
-            for start in range(0, len(values), MANY):
-                params = {name: ",".join(values[start : start + MANY])}
-                records = await self._many(RESOURCE[object_type], params)
-                found |= {str(one["id"]): seen_of(one, object_type, self._fields[object_type]) for one in records}
+            for values in comma_lists(_values(wanted, key), most):
+                records += await self._many(RESOURCE[object_type], {"limit": str(PAGE), name: values})
+        found = {str(one["id"]): seen_of(one, object_type, self._fields[object_type]) for one in records}
+        if object_type is ObjectType.CONTACT:
+            found = await self._without_holders(found)
         return {ref: [one for one in found.values() if _fits(keys, one)] for ref, keys in wanted.items()}
 
     async def create(self, object_type: ObjectType, writes: Sequence[Write]) -> list[WriteResult]:
@@ -115,7 +149,9 @@ class FalcanaClient:
 
     async def changes(self, object_type: ObjectType, position: str, now_ms: int) -> ChangePage:
         """The next page of the change feed. Raises FeedExpired when the position is older than falcana remembers."""
-        params = {"nach": position or "0", "limit": str(PAGE), "typ": TYP[object_type]}
+        if not position:
+            return ChangePage(changes=(), position=await self.present_position(object_type, now_ms), more=False)
+        params = {"nach": position, "limit": str(PAGE), "typ": TYP[object_type]}
         answer = await self._transport.call("GET", "/aenderungen", endpoint="aenderungen", params=params, safe=True)
         if answer.status == 410:
             raise FeedExpired("the feed position is too old")
@@ -124,7 +160,7 @@ class FalcanaClient:
         changes = [_changed(entry) for entry in answer.body["daten"]]
         more = bool(answer.body.get("mehr"))
         last = answer.body["daten"][-1]["seq"] if more and changes else answer.body["stand"]
-        return ChangePage(changes=changes, position=str(max(int(last), int(position or 0))), more=more)
+        return ChangePage(changes=changes, position=str(max(int(last), int(position))), more=more)
 
     async def present_position(self, object_type: ObjectType, now_ms: int) -> str:
         """The feed's present end."""
@@ -151,6 +187,10 @@ class FalcanaClient:
             if not answer.body.get("weiter"):
                 return
             query["cursor"] = answer.body["weiter"]
+
+
+def _values(wanted: Mapping[int, Mapping[str, str]], key: str) -> list[str]:
+    return list(dict.fromkeys(keys[key] for keys in wanted.values() if keys.get(key)))
 
 
 def _gone(record_id: str, stone: Mapping[str, Any]) -> SideSeen:

@@ -12,6 +12,10 @@ STALE = (409, 412)
 """A stale version; some servers of this kind say 409."""
 
 
+KEY_USED = "schluessel_wiederverwendet"
+"""The idempotency key was used before with other values."""
+
+
 def whole_call(answer: Answer) -> CrmError:
     """The exception for a call that failed as a whole."""
     code = str(answer.body.get("code", "")) if isinstance(answer.body, dict) else ""
@@ -28,7 +32,10 @@ def of_record(ref: int, status: int, fault: Mapping[str, Any]) -> WriteResult:
         return Outdated(ref=ref)
     if status == 404:
         return Gone(ref=ref)
-    if status in (422, 403):
+    if fault.get("code") == KEY_USED:
+        # An earlier attempt under this key did create something: find it by its marker before anything else.
+        return Unclear(ref=ref, reason=KEY_USED)
+    if status in (422, 403, 428):
         return Rejected(ref=ref, reason=str(fault.get("code", status)), fields=bad_fields(fault))
     if status == 400:
         return Rejected(ref=ref, reason=str(fault.get("code", "anfrage_ungueltig")), fields=bad_fields(fault))

@@ -76,6 +76,27 @@ def values_of(rules: Rules, record: Mapping[str, Any]) -> dict[str, FieldValue]:
     }
 
 
+def returned_values(rules: Rules, record: Mapping[str, Any], sent: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
+    """What a write's answer says of the sent fields. An answer may be as short as id and version.
+
+    A field that it does not mention is left out: that is not an empty one. A text that came back as it was sent keeps
+    its comparable form, because the country that tells how a phone number reads may be missing from the answer.
+    """
+    returned = values_of(rules, record)
+    named = {rule.name: raw_of(record, rule.falcana) for rule in rules if rule.name in sent and _mentions(record, rule)}
+    return {
+        name: sent[name] if raw and clean(str(raw)) == clean(sent[name].text) else returned[name]
+        for name, raw in named.items()
+        if name in returned
+    }
+
+
+def _mentions(record: Mapping[str, Any], rule: FieldRule) -> bool:
+    if rule.falcana.startswith(CUSTOM):
+        return rule.falcana.removeprefix(CUSTOM) in (record.get("individualfelder") or {})
+    return rule.falcana in record
+
+
 def seen_of(record: Mapping[str, Any], object_type: ObjectType, rules: Rules) -> SideSeen:
     """A record as an observation."""
     values = values_of(rules, record)

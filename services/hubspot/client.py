@@ -70,33 +70,36 @@ class HubspotClient:
         Search may answer late, out of order and with records newer than the bound: everything older than the
         position is filtered here, and a page that fills a single millisecond goes on by id (HubSpot search guide).
         """
-        here = msgspec.json.decode(position.encode(), type=Position) if position else Position(now_ms)
-        records = await self._search(object_type, here, now_ms)
+        here = _decode(position) if position else Position(now_ms)
+        same_moment = await self._same_moment(object_type, here) if here.after_id else None
+        return same_moment or await self._later(object_type, here, now_ms)
+
+    async def _same_moment(self, object_type: ObjectType, here: Position) -> ChangePage | None:
+        """The rest of the position's millisecond, by id. A record that changes meanwhile is listed later once more."""
+        filters = [
+            {"propertyName": MODIFIED[object_type], "operator": "EQ", "value": str(here.since_ms)},
+            {"propertyName": "hs_object_id", "operator": "GT", "value": here.after_id},
+        ]
+        records = await self._page(object_type, filters, "hs_object_id")
+        if not records:
+            return None
+        found = [_changed(record, object_type) for record in records]
+        last_id = max(int(one.record_id) for one in found)
+        return ChangePage(changes=found, position=_encode(Position(here.since_ms, str(last_id))), more=True)
+
+    async def _later(self, object_type: ObjectType, here: Position, now_ms: int) -> ChangePage:
+        """Everything after the position's millisecond, or from it on when it was not read by id."""
+        since = here.since_ms + (1 if here.after_id else 0)
+        bounds = {"value": str(since), "highValue": str(max(since, now_ms))}
+        name = MODIFIED[object_type]
+        records = await self._page(object_type, [{"propertyName": name, "operator": "BETWEEN", **bounds}], name)
+        listed = [_changed(record, object_type) for record in records]
         found = sorted(
-            (changed for record in records if (changed := _changed(record, object_type)).modified_ms >= here.since_ms),
-            key=lambda one: (one.modified_ms, int(one.record_id)),
+            (one for one in listed if one.modified_ms >= since), key=lambda one: (one.modified_ms, int(one.record_id))
         )
         full = len(records) >= PAGE
-        return ChangePage(
-            changes=found, position=_encode(_after(found, here, full)), more=full or bool(here.after_id and found)
-        )
-
-    async def _search(self, object_type: ObjectType, here: Position, now_ms: int) -> list[dict[str, Any]]:
-        """Records changed since the position: first the rest of its millisecond by id, else everything later."""
-        name = MODIFIED[object_type]
-        if here.after_id:
-            filters = [
-                {"propertyName": name, "operator": "EQ", "value": str(here.since_ms)},
-                {"propertyName": "hs_object_id", "operator": "GT", "value": here.after_id},
-            ]
-            rest = await self._page(object_type, filters, "hs_object_id")
-            if rest:
-                return rest
-        since = here.since_ms + (1 if here.after_id else 0)
-        filters = [
-            {"propertyName": name, "operator": "BETWEEN", "value": str(since), "highValue": str(max(since, now_ms))}
-        ]
-        return await self._page(object_type, filters, name)
+        position = _behind([one.modified_ms for one in listed if since <= one.modified_ms <= now_ms], here, full)
+        return ChangePage(changes=found, position=_encode(position), more=full and position != here)
 
     async def _page(self, object_type: ObjectType, filters: list[dict[str, str]], sort: str) -> list[dict[str, Any]]:
         body = {
@@ -118,13 +121,11 @@ class HubspotClient:
 
     def rewound(self, position: str, overlap_s: float) -> str:
         """Earlier by the overlap: the index may show a change late."""
-        here = msgspec.json.decode(position.encode(), type=Position)
-        return _encode(Position(max(0, here.since_ms - round(overlap_s * 1000))))
+        return _encode(Position(max(0, _decode(position).since_ms - round(overlap_s * 1000))))
 
     def furthest(self, one: str, other: str) -> str:
         """The later of two positions."""
-        decoded = [msgspec.json.decode(text.encode(), type=Position) for text in (one, other)]
-        return _encode(max(decoded, key=lambda here: here.since_ms))
+        return _encode(max(_decode(one), _decode(other), key=lambda here: (here.since_ms, int(here.after_id or -1))))
 
     async def everything(self, object_type: ObjectType) -> AsyncIterator[Sequence[Changed]]:
         """All records by the list endpoint, which knows no cap. Raises CrmError."""
@@ -148,19 +149,21 @@ def _changed(record: Mapping[str, Any], object_type: ObjectType) -> Changed:
     )
 
 
-def _after(found: Sequence[Changed], here: Position, full: bool) -> Position:
-    """The position behind a page.
+def _behind(moments: Sequence[int], here: Position, full: bool) -> Position:
+    """The position behind a page, from the dates within its bounds in the order they were listed.
 
-    A page full of one millisecond says nothing of the rest: read that one by id, from 0.
+    The last one listed counts, not the newest: a record that changes during the search keeps its place and shows a
+    newer date. A page full of one millisecond says nothing of the rest of it: that is read by id, from 0.
     """
-    if not found:
+    if not moments:
         return here
-    last = found[-1]
-    if here.after_id and last.modified_ms == here.since_ms:
-        return Position(last.modified_ms, last.record_id)
-    if full and found[0].modified_ms == last.modified_ms:
-        return Position(last.modified_ms, "0")
-    return Position(last.modified_ms)
+    if full and min(moments) == moments[-1]:
+        return Position(moments[-1], "0")
+    return Position(moments[-1])
+
+
+def _decode(position: str) -> Position:
+    return msgspec.json.decode(position.encode(), type=Position)
 
 
 def _encode(position: Position) -> str:

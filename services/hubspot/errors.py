@@ -35,7 +35,8 @@ def bad_properties(error: Any) -> dict[str, str]:
     """The properties that an error names, with HubSpot's code for each."""
     found: dict[str, str] = {}
     for entry in error.get("errors") or []:
-        for name in (entry.get("context") or {}).get("propertyName") or []:
+        named = (entry.get("context") or {}).get("propertyName") or []
+        for name in [named] if isinstance(named, str) else named:
             found[name] = str(entry.get("code", "VALIDATION_ERROR"))
     return found or _embedded(str(error.get("message", "")))
 

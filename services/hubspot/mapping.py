@@ -90,6 +90,24 @@ def values_of(rules: Rules, properties: Mapping[str, Any], *, only_present: bool
     }
 
 
+def returned_values(
+    rules: Rules, properties: Mapping[str, Any], sent: Mapping[str, FieldValue]
+) -> dict[str, FieldValue]:
+    """What a write's answer says of the sent fields; a field that it does not mention is left out.
+
+    An answer shows only what was written, so the country that tells how a phone number reads may be missing from it. A
+    text that came back as it was sent therefore keeps the comparable form it was sent with.
+    """
+    returned = values_of(rules, properties, only_present=True)
+    texts = {rule.name: clean(property_of(rule, sent[rule.name])) for rule in rules if rule.name in sent}
+    shown = {rule.name: clean(str(properties.get(rule.hubspot) or "")) for rule in rules}
+    return {
+        name: sent[name] if shown[name] and shown[name] == texts[name] else value
+        for name, value in returned.items()
+        if name in sent
+    }
+
+
 def seen_of(record: Mapping[str, Any], object_type: ObjectType, rules: Rules, app_id: int) -> SideSeen:
     """A record as an observation."""
     properties = record.get("properties") or {}

@@ -13,7 +13,17 @@ from schemas.records import Kind, ObjectType
 from schemas.seen import Presence, SideSeen
 from services.hubspot.errors import whole_call
 from services.hubspot.mapping import Rules, property_names, seen_of
-from services.hubspot.wire import BATCH, BATCH_WITH_HISTORY, MOST_SEARCH_VALUES, associations, chunks, objects
+from services.hubspot.wire import (
+    BATCH,
+    BATCH_WITH_HISTORY,
+    MOST_SEARCH_BODY,
+    PAGE,
+    PRIMARY_COMPANY,
+    associations,
+    chunks,
+    objects,
+    portions,
+)
 from services.transport import Answer, Transport
 
 ONE_BY_ONE = 4
@@ -97,7 +107,7 @@ class HubspotReader:
             answer = await self._post(associations("/batch/read"), "associations_read", body)
             for row in answer.body.get("results", []):
                 for target in row.get("to", []):
-                    if any(kind.get("typeId") == 1 for kind in target.get("associationTypes", [])):
+                    if any(kind.get("typeId") == PRIMARY_COMPANY for kind in target.get("associationTypes", [])):
                         found[str(row["from"]["id"])] = str(target["toObjectId"])
         return found
 
@@ -126,14 +136,33 @@ class HubspotReader:
         return found
 
     async def _search(self, object_type: ObjectType, name: str, values: Sequence[str]) -> list[SideSeen]:
-        found = []
+        """Companies by a property that is not unique, in searches that are short enough for HubSpot."""
         names = property_names(object_type, self._fields[object_type])
-        for chunk in chunks([value.lower() for value in values], MOST_SEARCH_VALUES):
-            filters = [{"propertyName": name, "operator": "IN", "values": list(chunk)}]
-            body = {"filterGroups": [{"filters": filters}], "properties": names, "limit": 200}
+        lowered = [value.lower() for value in values]
+        room = MOST_SEARCH_BODY - len(msgspec.json.encode(_search_body(name, [], names, "10000")))
+        found = []
+        for portion in portions(lowered, room):
+            found += await self._pages(object_type, name, portion, names)
+        return found
+
+    async def _pages(
+        self, object_type: ObjectType, name: str, values: Sequence[str], names: Sequence[str]
+    ) -> list[SideSeen]:
+        found: list[SideSeen] = []
+        after = ""
+        while True:
+            body = _search_body(name, values, names, after)
             answer = await self._post(objects(object_type, "/search"), "search", body, bucket="search")
             found += [self._seen(object_type, record) for record in answer.body.get("results", [])]
-        return found
+            after = str(((answer.body.get("paging") or {}).get("next") or {}).get("after") or "")
+            if not after:
+                return found
+
+
+def _search_body(name: str, values: Sequence[str], names: Sequence[str], after: str) -> dict[str, Any]:
+    filters = [{"propertyName": name, "operator": "IN", "values": list(values)}]
+    body: dict[str, Any] = {"filterGroups": [{"filters": filters}], "properties": list(names), "limit": PAGE}
+    return body | ({"after": after} if after else {})
 
 
 def _values(wanted: Mapping[int, Mapping[str, str]], key: str) -> list[str]:

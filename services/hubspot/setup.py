@@ -6,6 +6,7 @@ from typing import Any
 
 from schemas.fields import FALCANA_ID_PROPERTY, SEGMENTS
 from schemas.records import ObjectType
+from services.crm import Refused
 from services.hubspot.errors import whole_call
 from services.hubspot.wire import properties
 from services.transport import Transport
@@ -51,8 +52,21 @@ async def set_up(transport: Transport) -> list[str]:
         await _create(transport, properties(object_type, "/groups"), group)
         for definition in definitions:
             made = await _create(transport, properties(object_type), definition)
+            if not made and definition.get("hasUniqueValue"):
+                await _insist_on_unique(transport, properties(object_type, f"/{definition['name']}"))
             lines.append(f"{object_type.value} property {definition['name']}: {'created' if made else 'there already'}")
     return lines
+
+
+async def _insist_on_unique(transport: Transport, path: str) -> None:
+    """Uniqueness is given at birth and never later; without it a repeated create would make a second record."""
+    answer = await transport.call("GET", path, endpoint="properties", safe=True)
+    if answer.status != 200:
+        raise whole_call(answer)
+    if not answer.body.get("hasUniqueValue"):
+        raise Refused(
+            f"the HubSpot property {FALCANA_ID_PROPERTY} exists and is not unique: delete it, then set up again"
+        )
 
 
 async def _create(transport: Transport, path: str, body: dict[str, Any]) -> bool:

@@ -14,9 +14,9 @@ import msgspec
 from schemas.fields import FALCANA_ID_PROPERTY
 from schemas.records import Kind, ObjectType
 from schemas.seen import Presence, SideSeen
-from services.crm import CrmError, Gone, Rejected, Write, WriteResult, Written
+from services.crm import CrmError, Gone, Rejected, Unclear, Write, WriteResult, Written
 from services.hubspot.errors import of_record, whole_call
-from services.hubspot.mapping import Rules, property_of, seen_of, values_of
+from services.hubspot.mapping import Rules, property_of, returned_values, seen_of
 from services.hubspot.wire import BATCH, PRIMARY_COMPANY, associations, chunks, objects
 from services.transport import Answer, Transport
 
@@ -41,11 +41,22 @@ class HubspotWriter:
         results: dict[int, WriteResult] = {}
         with_values = [write for write in writes if verb == "upsert" or write.values or write.marker]
         for chunk in chunks(with_values, BATCH):
-            results |= await self._batch(object_type, chunk, verb)
+            results |= await self._attempt(object_type, chunk, verb, first=not results)
         results |= await self._without_refused(object_type, writes, results, verb)
         if object_type is ObjectType.CONTACT:
             results = await self._relate(writes, results)
         return [results.get(write.ref, Gone(ref=write.ref)) for write in writes]
+
+    async def _attempt(
+        self, object_type: ObjectType, writes: Sequence[Write], verb: str, *, first: bool
+    ) -> dict[int, WriteResult]:
+        """One batch. Once something is written, a failed call is unclear for its own records and no longer raised."""
+        try:
+            return await self._batch(object_type, writes, verb)
+        except CrmError as error:
+            if first:
+                raise
+            return {write.ref: Unclear(ref=write.ref, reason=type(error).__name__.lower()) for write in writes}
 
     async def _batch(self, object_type: ObjectType, writes: Sequence[Write], verb: str) -> dict[int, WriteResult]:
         """One call. When it is refused as a whole, each record is tried alone, so that only the bad one fails."""
@@ -56,8 +67,9 @@ class HubspotWriter:
         if answer.status in (200, 201, 207):
             return self._matched(object_type, writes, answer, verb)
         if answer.status in (400, 409) and len(writes) > 1:
-            halves = (writes[: len(writes) // 2], writes[len(writes) // 2 :])
-            return await self._batch(object_type, halves[0], verb) | await self._batch(object_type, halves[1], verb)
+            one, other = _halves(writes)
+            done = await self._attempt(object_type, one, verb, first=True)
+            return done | await self._attempt(object_type, other, verb, first=False)
         if answer.status in (400, 404, 409):
             return {writes[0].ref: of_record(writes[0].ref, answer.body)}
         raise whole_call(answer)
@@ -92,8 +104,8 @@ class HubspotWriter:
     def _written(self, object_type: ObjectType, write: Write, record: Mapping[str, Any]) -> Written:
         rules = self._fields[object_type]
         seen = seen_of(record, object_type, rules, self._app_id)
-        returned = values_of(rules, record.get("properties") or {}, only_present=True)
-        seen = msgspec.structs.replace(seen, values={k: v for k, v in returned.items() if k in write.values})
+        values = returned_values(rules, record.get("properties") or {}, write.values)
+        seen = msgspec.structs.replace(seen, values=values)
         return Written(ref=write.ref, seen=seen, created=bool(record.get("new")))
 
     async def _without_refused(
@@ -112,7 +124,9 @@ class HubspotWriter:
                     refused[write.ref] = bad
                 elif bad:
                     refused[write.ref] = bad
-        retried = await self._batch(object_type, again, verb) if again else {}
+        retried: dict[int, WriteResult] = {}
+        for chunk in chunks(again, BATCH):
+            retried |= await self._attempt(object_type, chunk, verb, first=False)
         return {
             ref: msgspec.structs.replace(result, refused=refused[ref]) if isinstance(result, Written) else result
             for ref, result in retried.items()
@@ -154,38 +168,50 @@ class HubspotWriter:
     async def _associate(self, writes: Sequence[Write], results: Mapping[int, WriteResult]) -> set[int]:
         if not writes:
             return set()
-        kind = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": PRIMARY_COMPANY}
-        refs = {self._contact_id(write, results): write.ref for write in writes}
-        inputs = [
-            {"from": {"id": self._contact_id(w, results)}, "to": {"id": w.parent_id}, "types": [kind]} for w in writes
-        ]
-        answer = await self._post(associations("/batch/create"), inputs)
-        if answer is None:
-            return set()
-        related = {_contact_of(row) for row in answer.body.get("results") or []}
-        done = {ref for contact_id, ref in refs.items() if contact_id in related}
+        done: set[int] = set()
+        for chunk in chunks(writes, BATCH):
+            done |= await self._place(chunk, results)
         left = [w for w in writes if w.ref in done and w.former_parent_id not in ("", w.parent_id)]
         await self._archive_relations([(self._contact_id(w, results), w.former_parent_id) for w in left])
         return done
 
+    async def _place(self, writes: Sequence[Write], results: Mapping[int, WriteResult]) -> set[int]:
+        """The refs whose relation stands now. A call refused as a whole is tried in halves: only the bad one fails."""
+        kind = {"associationCategory": "HUBSPOT_DEFINED", "associationTypeId": PRIMARY_COMPANY}
+        inputs = [
+            {"from": {"id": self._contact_id(w, results)}, "to": {"id": w.parent_id}, "types": [kind]} for w in writes
+        ]
+        answer = await self._post(associations("/batch/create"), inputs)
+        if answer is not None and answer.status in (400, 404, 409) and len(writes) > 1:
+            one, other = _halves(writes)
+            return await self._place(one, results) | await self._place(other, results)
+        if answer is None or answer.status not in (200, 201, 207):
+            return set()
+        related = {_contact_of(row) for row in answer.body.get("results") or []}
+        return {write.ref for write in writes if self._contact_id(write, results) in related}
+
     async def _dissociate(self, writes: Sequence[Write], results: Mapping[int, WriteResult]) -> set[int]:
-        pairs = [(self._contact_id(w, results), w.former_parent_id) for w in writes if w.former_parent_id]
-        archived = await self._archive_relations(pairs)
-        return {write.ref for write in writes} if archived or not pairs else set()
+        pairs = {w.ref: (self._contact_id(w, results), w.former_parent_id) for w in writes if w.former_parent_id}
+        archived = await self._archive_relations(list(pairs.values()))
+        return {write.ref for write in writes if archived or write.ref not in pairs}
 
     async def _archive_relations(self, pairs: Sequence[tuple[str, str]]) -> bool:
-        inputs = [{"from": {"id": contact}, "to": [{"id": company}]} for contact, company in pairs]
-        return not inputs or await self._post(associations("/batch/archive"), inputs) is not None
+        """Whether all of these relations are gone now."""
+        gone = True
+        for chunk in chunks(pairs, BATCH):
+            inputs = [{"from": {"id": contact}, "to": [{"id": company}]} for contact, company in chunk]
+            answer = await self._post(associations("/batch/archive"), inputs)
+            gone = gone and answer is not None and answer.status in (200, 204, 207)
+        return gone
 
     async def _post(self, path: str, inputs: Sequence[Any]) -> Answer | None:
         """An association call; None when it failed. The record itself is written already, so nothing is raised."""
         try:
-            answer = await self._transport.call(
+            return await self._transport.call(
                 "POST", path, endpoint="associations_write", body={"inputs": list(inputs)}
             )
         except CrmError:
             return None
-        return answer if answer.status in (200, 201, 204, 207) else None
 
     async def archive(self, object_type: ObjectType, record_ids: Sequence[str]) -> dict[str, bool]:
         """Archive records; one that is gone already counts as done."""
@@ -197,7 +223,8 @@ class HubspotWriter:
             )
             if answer.status not in (200, 204, 207, 404):
                 raise whole_call(answer)
-            gone |= dict.fromkeys(chunk, True)
+            refused = _refused_ids(answer)
+            gone |= {one: one not in refused for one in chunk}
         return gone
 
 
@@ -213,6 +240,18 @@ def _refs(error: Mapping[str, Any], by_ref: Mapping[str, Write], by_id: Mapping[
     return found or [by_id[str(one)].ref for one in context.get("ids") or [] if str(one) in by_id]
 
 
+def _refused_ids(answer: Answer) -> set[str]:
+    """The records that an archive would not touch; one that is not there was gone before."""
+    rows = (answer.body.get("errors") or []) if answer.status == 207 else []
+    bad = [row for row in rows if row.get("category") != "OBJECT_NOT_FOUND"]
+    return {str(one) for row in bad for one in (row.get("context") or {}).get("ids") or []}
+
+
 def _contact_of(row: Mapping[str, Any]) -> str:
     """The person of a related pair; both spellings of the answer are in use."""
     return str(row.get("fromObjectId") or (row.get("from") or {}).get("id") or "")
+
+
+def _halves(writes: Sequence[Write]) -> tuple[Sequence[Write], Sequence[Write]]:
+    middle = len(writes) // 2
+    return writes[:middle], writes[middle:]

@@ -76,9 +76,9 @@ async def _run(options: argparse.Namespace, processes: Processes) -> int:
         first_pull_s = await asyncio.to_thread(_first_pull, processes)
         processes.command("switches", "--connection", "1", "--pull", "--push")
         out.print("Both directions are on now.\n")
+        await narrate(both, out)
         if options.check:
             return await _check(options, both, started, first_pull_s)
-        await narrate(both, out)
         await invite(both, out, processes)
         return 0
 

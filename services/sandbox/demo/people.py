@@ -65,6 +65,14 @@ class Both:
     hubspot: Person
     falcana: Person
 
+    async def linked(self, kind: str) -> tuple[dict[str, Any], str]:
+        """A falcana record that has a partner in HubSpot, and the partner's id."""
+        key = {"adressen": "hubspot_unternehmen_id", "ansprechpartner": "hubspot_kontakt_id"}[kind]
+        for one in await self.falcana.all(kind):
+            if one["individualfelder"].get(key):
+                return one, str(one["individualfelder"][key])
+        raise RuntimeError(f"no record of {kind} is linked")
+
     async def partner_of_company(self, hubspot_id: str) -> dict[str, Any] | None:
         """The Adresse that holds a HubSpot id."""
         for one in await self.falcana.all("adressen"):

@@ -17,23 +17,28 @@ PATIENCE_S = 30.0
 
 async def narrate(both: Both, out: Console) -> None:
     """Edits on both sides and their arrival, with the measured delay."""
-    company = next(one for one in await both.hubspot.all("companies") if one.get("falcana_id"))
-    contact = next(one for one in await both.hubspot.all("contacts") if one.get("falcana_id"))
+    address, company_id = await both.linked("adressen")
+    person, contact_id = await both.linked("ansprechpartner")
     tale: tuple[tuple[str, Any, Any], ...] = (
         (
-            f"HubSpot: {company['name']} gets a new phone number",
-            both.hubspot.edit("companies", company["id"], phone="+43 1 9000 4711"),
-            lambda: _shows(both.falcana, "adressen", company["falcana_id"], "telefon", "+43 1 9000 4711"),
+            f"HubSpot: {address['name1']} gets a new phone number",
+            both.hubspot.edit("companies", company_id, phone="+43 1 9000 4711"),
+            lambda: _shows(both.falcana, "adressen", str(address["id"]), "telefon", "+43 1 9000 4711"),
         ),
         (
-            f"falcana: {company['name']} moves to Stephansplatz 1",
-            both.falcana.edit("adressen", company["falcana_id"], strasse="Stephansplatz 1"),
-            lambda: _shows(both.hubspot, "companies", company["id"], "address", "Stephansplatz 1"),
+            f"falcana: {address['name1']} moves to Stephansplatz 1",
+            both.falcana.edit("adressen", str(address["id"]), strasse="Stephansplatz 1"),
+            lambda: _shows(both.hubspot, "companies", company_id, "address", "Stephansplatz 1"),
         ),
         (
-            f"HubSpot: {contact.get('lastname')} becomes Prokurist",
-            both.hubspot.edit("contacts", contact["id"], jobtitle="Prokurist"),
-            lambda: _shows(both.falcana, "ansprechpartner", contact["falcana_id"], "position", "Prokurist"),
+            f"HubSpot: {person['vorname']} {person['nachname']} gets power of attorney",
+            both.hubspot.edit("contacts", contact_id, jobtitle="Prokura"),
+            lambda: _shows(both.falcana, "ansprechpartner", str(person["id"]), "position", "Prokura"),
+        ),
+        (
+            f"falcana: {person['vorname']} {person['nachname']} gets a new mobile number",
+            both.falcana.edit("ansprechpartner", str(person["id"]), mobil="0664 4711 815"),
+            lambda: _shows(both.hubspot, "contacts", contact_id, "mobilephone", "0664 4711 815"),
         ),
     )
     for words, edit, arrived in tale:
@@ -56,16 +61,16 @@ async def _shows(person: Any, kind: str, record_id: str, name: str, value: str) 
 
 async def invite(both: Both, out: Console, processes: Processes) -> None:
     """Show how to edit, then tell every write that the product makes, until Ctrl-C."""
-    company = next(one for one in await both.hubspot.all("companies") if one.get("falcana_id"))
+    address, company_id = await both.linked("adressen")
     out.print("\n[bold]Your turn.[/bold] Edit something in either system from another terminal, for example:\n")
     out.print(
-        f"curl -X PATCH {both.hubspot.url}/_control/records/companies/{company['id']} "
+        f"curl -X PATCH {both.hubspot.url}/_control/records/companies/{company_id} "
         '-d \'{"properties": {"city": "Hallstatt"}}\'',
         soft_wrap=True,
         highlight=False,
     )
     out.print(
-        f'curl -X PATCH {both.falcana.url}/_control/records/adressen/{company["falcana_id"]} -d \'{{"ort": "Lech"}}\'',
+        f'curl -X PATCH {both.falcana.url}/_control/records/adressen/{address["id"]} -d \'{{"ort": "Lech"}}\'',
         soft_wrap=True,
         highlight=False,
     )

@@ -6,9 +6,14 @@ import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from services.embedded.launch import embedded_services
 from tests.world import World, make_world
+
+# The same examples in every run, and no verdict by the clock: a busy machine is no fault of a law.
+settings.register_profile("steady", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -88,24 +89,33 @@ async def test_rabbitmq_keeps_what_was_confirmed_through_a_kill(rabbitmq: Rabbit
         assert (await queue.get()).body == b"yes"
 
 
-def test_both_are_reached_and_nothing_of_them_stays() -> None:
-    before = _folders()
+@pytest.fixture
+def own_place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A place for the folders of this test alone: other servers may come and go on the machine meanwhile."""
+    with tempfile.TemporaryDirectory(prefix="own-", ignore_cleanup_errors=True) as name:
+        place = Path(name)
+        place.chmod(0o755)
+        monkeypatch.setenv("TMPDIR", name)
+        yield place
+
+
+def test_both_are_reached_and_nothing_of_them_stays(own_place: Path) -> None:
     with embedded_services() as urls:
         assert urls.database_url.startswith("postgresql://")
         assert urls.amqp_url.startswith("amqp://")
-        folders = [Path(found) for found in _folders() - before]
+        folders = list(own_place.iterdir())
+        assert folders
         assert all(processes_in(folder) for folder in folders)
 
     assert all(gone(folder) for folder in folders)
 
 
-def test_nothing_stays_when_the_launcher_is_killed() -> None:
-    before = _folders()
+def test_nothing_stays_when_the_launcher_is_killed(own_place: Path) -> None:
     command = [*LAUNCH, "sh", "-c", "echo ready; exec sleep 600"]
     with subprocess.Popen(command, env=_without_servers(), stdout=subprocess.PIPE) as launcher:
         assert launcher.stdout
         launcher.stdout.readline()
-        folders = [Path(found) for found in _folders() - before]
+        folders = list(own_place.iterdir())
         assert folders
 
         killed_s = time.monotonic()
@@ -128,7 +138,3 @@ def test_a_missing_server_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -
 
 def _without_servers() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "AMQP_URL")}
-
-
-def _folders() -> set[str]:
-    return {str(folder) for folder in Path("/tmp").glob("fsync-*")}

@@ -24,7 +24,10 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-SecretList = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
+Secret = Annotated[SecretStr, Field(min_length=1)]
+"""Anybody can sign with an empty secret, so it counts as missing."""
+
+SecretList = Annotated[tuple[Secret, ...], NoDecode, BeforeValidator(_split), Field(min_length=1)]
 
 
 class _FromEnvironment(BaseSettings):
@@ -43,7 +46,7 @@ class ReceiverSettings(_FromEnvironment):
     hubspot_client_secrets: SecretList
     hubspot_public_url: str = Field(pattern=r"^https?://")
     portals: dict[int, int] = Field(min_length=1)
-    falcana_secrets: dict[int, list[SecretStr]] = Field(min_length=1)
+    falcana_secrets: dict[int, Annotated[list[Secret], Field(min_length=1)]] = Field(min_length=1)
     max_body_bytes: int = Field(default=1_048_576, gt=0)
     signature_window_s: int = Field(default=300, gt=0)
     read_timeout_s: float = Field(default=4.0, gt=0)

@@ -1,5 +1,8 @@
 """Logs and numbers. Logs are JSON lines with ids and never a value; unknown keys are dropped, so that none slips in.
 
+Words that we did not write ourselves can hold a value: the messages of exceptions (a database quotes the row), the log
+lines of libraries (a request, a future with its result). Of both only the kind and the place are kept.
+
 Metrics carry the prefix ``fsync_``, base units and no ids, names or addresses as labels.
 """
 
@@ -7,8 +10,9 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 from prometheus_client import Counter, Gauge, Histogram
@@ -33,6 +37,8 @@ ALLOWED_KEYS = frozenset(
         "category",
         "error",
         "exception",
+        "library",
+        "place",
         "records",
         "messages",
         "hints",
@@ -54,6 +60,8 @@ ALLOWED_KEYS = frozenset(
         "owner",
     ]
 )
+
+MOST_CAUSES, MOST_FRAMES = 5, 12
 
 log = structlog.get_logger()
 
@@ -97,21 +105,50 @@ api_request_duration_seconds = Histogram(
 api_limiter_wait_seconds = Histogram("fsync_api_limiter_wait_seconds", "Waits for the shared budget.")
 
 
-def configure_logging(level: int = logging.INFO) -> None:
-    """JSON lines on standard error, UTC times, bound ids from the context."""
+def configure_logging(level: int = logging.INFO, stream: TextIO | None = None) -> None:
+    """JSON lines on standard error or ``stream``, UTC times, bound ids from the context.
+
+    What libraries say through ``logging`` comes out the same way, from warnings upwards.
+    """
+    logging.basicConfig(level=logging.WARNING, handlers=[LibraryHandler()], force=True)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            where_it_broke,
             only_allowed,
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )
+
+
+class LibraryHandler(logging.Handler):
+    """Turns a library's log line into one of ours: who, where and what kind of exception, without its words."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        kind = record.exc_info[0] if record.exc_info else None
+        place = f"{record.module}:{record.lineno}"
+        log.log(record.levelno, "library", library=record.name, place=place, error=kind.__name__ if kind else None)
+
+
+def where_it_broke(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace ``exc_info`` by the kinds of the exceptions and the places they passed, the innermost last."""
+    given = event.pop("exc_info", None)
+    error = given if isinstance(given, BaseException) else sys.exc_info()[1] if given else None
+    chain: list[str] = []
+    while error is not None and len(chain) < MOST_CAUSES:
+        frames = traceback.extract_tb(error.__traceback__)[-MOST_FRAMES:]
+        places = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in frames]
+        chain.append(f"{type(error).__name__} at {' > '.join(places)}")
+        error = error.__cause__ or error.__context__
+    if chain:
+        event["exception"] = " from ".join(chain)
+    return event
 
 
 def only_allowed(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

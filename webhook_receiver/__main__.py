@@ -6,6 +6,7 @@ Exit codes: 0 stopped as asked, 75 the broker cannot be reached, 78 wrong settin
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
 
@@ -18,11 +19,15 @@ from services.settings import EXIT_CONFIG, ReceiverSettings, SettingsError, read
 from services.telemetry import configure_logging, log
 from webhook_receiver.app import create_app, create_internal_app
 from webhook_receiver.intake import Intake
-from webhook_receiver.patience import Patience
+from webhook_receiver.patience import KEEP_ALIVE_S, Patience
 
 EXIT_UNAVAILABLE = 75
-KEEP_ALIVE_S = 15.0
-FINISH_WITHIN_S = 15.0
+FINISH_WITHIN_S = 10.0
+CUT_WITHIN_S = 5.0
+CLOSE_WITHIN_S = 3.0
+"""A stop takes at most the sum of the three: requests in hand, connections that stay open, the broker."""
+LINGER_S = 2.0
+"""How long the rest of a body is read that was answered early, so that the sender can read the answer."""
 
 
 async def serve(settings: ReceiverSettings, stop: asyncio.Event) -> None:
@@ -34,22 +39,33 @@ async def serve(settings: ReceiverSettings, stop: asyncio.Event) -> None:
     patience = Patience(clock)
     hooks = create_app(Intake(settings, publisher, clock), patience)
     runner = web.AppRunner(
-        hooks, access_log=None, keepalive_timeout=KEEP_ALIVE_S, shutdown_timeout=FINISH_WITHIN_S, auto_decompress=False
+        hooks,
+        access_log=None,
+        keepalive_timeout=KEEP_ALIVE_S,
+        lingering_time=LINGER_S,
+        shutdown_timeout=CUT_WITHIN_S,
+        auto_decompress=False,
     )
     internal = web.AppRunner(create_internal_app(publisher, stop.is_set), access_log=None)
     await internal.setup()
     await web.TCPSite(internal, settings.host, settings.internal_port).start()
     await runner.setup()
-    await web.TCPSite(runner, settings.host, settings.port).start()
+    site = web.TCPSite(runner, settings.host, settings.port)
+    await site.start()
     print(f"listening on http://{settings.host}:{runner.addresses[0][1]}", flush=True)
     print(f"internal pages on http://{settings.host}:{internal.addresses[0][1]}", flush=True)
     assert runner.server is not None
     sweeping = asyncio.create_task(patience.keep_sweeping(runner.server))
     await stop.wait()
     log.info("stopping")
-    sweeping.cancel()
+    # A server that shuts down reads no more bodies, so requests in hand are finished before.
+    await site.stop()
+    await patience.all_answered(FINISH_WITHIN_S)
     await runner.cleanup()
-    await publisher.close()
+    sweeping.cancel()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSE_WITHIN_S):
+            await publisher.close()
     await internal.cleanup()
 
 
@@ -57,8 +73,14 @@ async def main() -> None:
     """Read the settings, serve, and end on SIGTERM or SIGINT."""
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+        asyncio.get_running_loop().add_signal_handler(name, _stop, name, stop)
     await serve(read_settings(ReceiverSettings), stop)
+
+
+def _stop(name: signal.Signals, stop: asyncio.Event) -> None:
+    """The first signal stops in good order, a second one at once."""
+    stop.set()
+    asyncio.get_running_loop().remove_signal_handler(name)
 
 
 if __name__ == "__main__":

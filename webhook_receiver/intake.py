@@ -95,12 +95,7 @@ class Intake:
             return _refused(error.reason)
         except hubspot.Malformed as error:
             return _malformed(error.reason)
-        hints = []
-        for event in events:
-            found, outcome = hubspot.hints_of(event, self.settings.portals, self.settings.hubspot_app_id)
-            hints += found
-            _count_event(event.kind, outcome)
-        return await self._store(signature, hints, now_ms)
+        return await self._store(signature, _pointed_at(events, self.settings), now_ms)
 
     async def falcana(self, request: web.Request) -> web.Response:
         """POST /webhooks/falcana/{connection_id}."""
@@ -125,7 +120,7 @@ class Intake:
         except falcana.Malformed as error:
             return _malformed(error.reason)
         hint = falcana.hint_of(pointer, connection_id, now_ms)
-        _count_event(f"{pointer.typ}.{pointer.art}", "hinted" if hint else "unknown_type")
+        _count_event(*((f"{pointer.typ}.{pointer.art}", "hinted") if hint else ("unknown", "unknown_type")))
         return await self._store(signature, [hint] if hint else [], now_ms)
 
     async def _body(self, request: web.Request) -> bytes | web.Response:
@@ -133,15 +128,19 @@ class Intake:
 
         Compressed bodies are not taken: their size cannot be trusted.
         """
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            return web.Response(status=415, text="send the body uncompressed")
+        if any(one.lower() != "identity" for one in request.headers.getall("Content-Encoding", [])):
+            return _cut(415, "send the body uncompressed")
+        if (request.content_length or 0) > self.settings.max_body_bytes:
+            return _cut(413, f"at most {self.settings.max_body_bytes} bytes")
         try:
             async with asyncio.timeout(self.settings.read_timeout_s):
                 return await request.read()
         except TimeoutError:
-            return web.Response(status=408, text="the body came too slowly", headers={"Connection": "close"})
+            return _cut(408, "the body came too slowly")
         except web.HTTPRequestEntityTooLarge:
-            return web.Response(status=413, text=f"at most {self.settings.max_body_bytes} bytes")
+            return _cut(413, f"at most {self.settings.max_body_bytes} bytes")
+        except web.RequestPayloadError:
+            return _cut(400, "the body is not complete")
 
     async def _store(self, signature: str, hints: Sequence[Hint], now_ms: int) -> web.Response:
         """One confirmed message for the whole request, then 200."""
@@ -158,10 +157,26 @@ class Intake:
         return web.Response(text="stored")
 
 
-def _count_event(kind: str, outcome: str) -> None:
+def _pointed_at(events: Sequence[hubspot.Event], settings: ReceiverSettings) -> list[Hint]:
+    """One hint per record that the events of a request speak of."""
+    hints = []
+    for event in events:
+        found, outcome = hubspot.hints_of(event, settings.portals, settings.hubspot_app_id)
+        hints += found
+        _count_event(event.label, outcome)
+    return hubspot.coalesce(hints)
+
+
+def _cut(status: int, text: str) -> web.Response:
+    """An answer to a body that was not read to its end; the connection is not used again."""
+    response = web.Response(status=status, text=text)
+    response.force_close()
+    return response
+
+
+def _count_event(label: str, outcome: str) -> None:
     """Unknown types share one label: senders must not be able to make metrics grow."""
-    known = kind if outcome != "unknown_type" else "unknown"
-    webhook_events_total.labels(known, outcome).inc()
+    webhook_events_total.labels(label, outcome).inc()
     if outcome not in ("hinted", "test"):
         log.info("event_ignored", outcome=outcome)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal, NoReturn
 
 import msgspec
 
@@ -52,11 +53,13 @@ def verify(
 ) -> str:
     """Accept a request or raise BadSignature. Returns the signature, by which a replay can be recognised."""
     given, timestamp = _only(headers, SIGNATURE), _only(headers, TIMESTAMP)
-    if not re.fullmatch(r"\d{10}", timestamp):
+    if not re.fullmatch(r"[0-9]{10}", timestamp):
         raise BadSignature("timestamp")
     if abs(now_ms - int(timestamp) * 1000) > window_s * 1000:
         raise BadSignature("window")
-    fits = [hmac.compare_digest(signature(one, timestamp, body).encode(), given.encode()) for one in secrets]
+    # A header may hold bytes that are no UTF-8; they reach us as surrogates and must not end in a fault.
+    offered = given.encode(errors="surrogateescape")
+    fits = [hmac.compare_digest(signature(one, timestamp, body).encode(), offered) for one in secrets]
     if not any(fits):
         raise BadSignature("signature")
     return given
@@ -76,7 +79,7 @@ class Pointer(msgspec.Struct, frozen=True, kw_only=True):
     typ: Literal["adresse", "ansprechpartner", "individualfeld"]
     id: int
     art: str
-    version: int = 0
+    version: int | None = None
     ziel_id: int | None = None
 
 
@@ -84,13 +87,26 @@ _decoder = msgspec.json.Decoder(Pointer)
 
 
 def read_pointer(body: bytes) -> Pointer:
-    """The event of a request. Raises Malformed."""
+    """The event of a request. Raises Malformed, also where parsers could read two different things (S35)."""
     try:
-        return _decoder.decode(body)
+        pointer = _decoder.decode(body)
+        json.loads(body, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
     except msgspec.ValidationError as error:
         raise Malformed(f"wrong shape: {str(error).split(' - ')[0]}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise Malformed("not JSON") from None
+    return pointer
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Malformed("doubled key")
+    return found
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise Malformed("not a number")
 
 
 def hint_of(pointer: Pointer, connection_id: int, now_ms: int) -> Hint | None:
@@ -106,6 +122,6 @@ def hint_of(pointer: Pointer, connection_id: int, now_ms: int) -> Hint | None:
         happening=happening,
         cause=Cause.WEBHOOK,
         occurred_ms=now_ms,
-        version=pointer.version,
+        version=pointer.version or 0,
         survivor_id=str(pointer.ziel_id or ""),
     )

@@ -9,8 +9,10 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -38,7 +40,16 @@ HAPPENINGS = {
     "associationChange": Happening.ASSOCIATED,
     "privacyDeletion": Happening.ERASED,
 }
-ASSOCIATIONS = {"CONTACT_TO_COMPANY": "fromObjectId", "COMPANY_TO_CONTACT": "toObjectId"}
+STRENGTH = (
+    Happening.CHANGED,
+    Happening.CREATED,
+    Happening.ASSOCIATED,
+    Happening.RESTORED,
+    Happening.DELETED,
+    Happening.MERGED,
+    Happening.ERASED,
+)
+"""When several things happened to a record, the one that matters most stands for all."""
 
 
 class BadSignature(Exception):
@@ -73,13 +84,13 @@ def verify(
     Returns the signature, by which a replay can be recognised.
     """
     given, timestamp = _only(headers, SIGNATURE), _only(headers, TIMESTAMP)
-    if not re.fullmatch(r"\d{13}", timestamp):
+    if not re.fullmatch(r"[0-9]{13}", timestamp):
         raise BadSignature("timestamp")
     if abs(now_ms - int(timestamp)) > window_s * 1000:
         raise BadSignature("window")
-    fits = [
-        hmac.compare_digest(signature_v3(one, "POST", url, body, timestamp).encode(), given.encode()) for one in secrets
-    ]
+    # A header may hold bytes that are no UTF-8; they reach us as surrogates and must not end in a fault.
+    offered = given.encode(errors="surrogateescape")
+    fits = [hmac.compare_digest(signature_v3(one, "POST", url, body, timestamp).encode(), offered) for one in secrets]
     if not any(fits):
         raise BadSignature("signature")
     return given
@@ -93,44 +104,63 @@ def _only(headers: Sequence[tuple[str, str]], name: str) -> str:
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """One event as HubSpot writes it. Every field is optional there; values are not read."""
+    """One event as HubSpot writes it. Every field but the portal may be missing or null; values are not read."""
 
     portal_id: int
-    subscription_type: str = ""
-    event_type: str = ""
+    subscription_type: str | None = None
+    event_type: str | None = None
     object_id: int | None = None
-    object_type_id: str = ""
-    property_name: str = ""
-    occurred_at: int = 0
-    change_source: str = ""
-    change_flag: str = ""
-    source_id: str = ""
+    object_type_id: str | None = None
+    property_name: str | None = None
+    occurred_at: int | None = None
+    change_source: str | None = None
+    change_flag: str | None = None
+    source_id: str | int | None = None
     primary_object_id: int | None = None
-    merged_object_ids: tuple[int, ...] = ()
+    merged_object_ids: tuple[int, ...] | None = None
     new_object_id: int | None = None
-    association_type: str = ""
+    association_type: str | None = None
     from_object_id: int | None = None
     to_object_id: int | None = None
-    from_object_type_id: str = ""
-    to_object_type_id: str = ""
+    from_object_type_id: str | None = None
+    to_object_type_id: str | None = None
 
     @property
     def kind(self) -> str:
         """``contact.creation`` and so on; captures say subscriptionType, parts of the documents eventType."""
-        return self.subscription_type or self.event_type
+        return self.subscription_type or self.event_type or ""
+
+    @property
+    def label(self) -> str:
+        """The kind for a metric: everything that we do not know is one word, so that no sender makes metrics grow."""
+        prefix, _, suffix = self.kind.partition(".")
+        return self.kind if (prefix == "object" or prefix in TYPES) and suffix in HAPPENINGS else "unknown"
 
 
 _decoder = msgspec.json.Decoder(tuple[Event, ...])
 
 
 def read_events(body: bytes) -> tuple[Event, ...]:
-    """The events of a request. Raises Malformed."""
+    """The events of a request. Raises Malformed, also where parsers could read two different things (S35)."""
     try:
-        return _decoder.decode(body)
+        events = _decoder.decode(body)
+        json.loads(body, object_pairs_hook=_without_doubles, parse_constant=_no_constant)
     except msgspec.ValidationError as error:
         raise Malformed(f"wrong shape: {_without_values(str(error))}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         raise Malformed("not JSON") from None
+    return events
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Malformed("doubled key")
+    return found
+
+
+def _no_constant(_name: str) -> NoReturn:
+    raise Malformed("not a number")
 
 
 def _without_values(text: str) -> str:
@@ -138,7 +168,10 @@ def _without_values(text: str) -> str:
 
 
 def hints_of(event: Event, portals: Mapping[int, int], app_id: int) -> tuple[list[Hint], str]:
-    """The hints of one event, and why there are none: ``hinted``, ``unknown_portal``, ``unknown_type`` or ``test``."""
+    """The hints of one event, and what became of it.
+
+    ``hinted``, or why there are none: ``unknown_portal``, ``unknown_type``, ``without_id`` or ``test``.
+    """
     connection_id = portals.get(event.portal_id)
     if connection_id is None:
         return [], "unknown_portal"
@@ -147,10 +180,10 @@ def hints_of(event: Event, portals: Mapping[int, int], app_id: int) -> tuple[lis
     if happening is None:
         return [], "unknown_type"
     if event.change_source == "CRM" and event.change_flag == "NEW" and event.object_id == 123:
-        return [], "test"
+        return [], "test"  # the button in the settings of the app
     if happening is Happening.ASSOCIATED:
         return _associated(event, connection_id, app_id)
-    object_type = TYPES.get(event.object_type_id if prefix == "object" else prefix)
+    object_type = TYPES.get(event.object_type_id or "" if prefix == "object" else prefix)
     if object_type is None:
         return [], "unknown_type"
     if happening is Happening.MERGED:
@@ -160,10 +193,33 @@ def hints_of(event: Event, portals: Mapping[int, int], app_id: int) -> tuple[lis
     return [_hint(event, connection_id, object_type, str(event.object_id), happening, app_id)], "hinted"
 
 
+def coalesce(hints: Iterable[Hint]) -> list[Hint]:
+    """One hint per record: fields united, the newest time, the strongest happening, own only when all of them were.
+
+    One person who creates a contact sends a handful of events about it, in any order.
+    """
+    united: dict[tuple[int, ObjectType, str], Hint] = {}
+    for hint in hints:
+        key = (hint.connection_id, hint.object_type, hint.record_id)
+        united[key] = _unite(united[key], hint) if key in united else hint
+    return list(united.values())
+
+
+def _unite(one: Hint, other: Hint) -> Hint:
+    merge = one if one.survivor_id else other
+    return msgspec.structs.replace(
+        max(one, other, key=lambda hint: STRENGTH.index(hint.happening)),
+        fields=tuple(dict.fromkeys((*one.fields, *other.fields))),
+        occurred_ms=max(one.occurred_ms, other.occurred_ms),
+        own=bool(one.own and other.own),
+        survivor_id=merge.survivor_id,
+        absorbed_ids=merge.absorbed_ids,
+    )
+
+
 def _hint(
     event: Event, connection_id: int, object_type: ObjectType, record_id: str, happening: Happening, app_id: int
 ) -> Hint:
-    own = event.change_source == "INTEGRATION" and event.source_id == str(app_id)
     return Hint(
         connection_id=connection_id,
         object_type=object_type,
@@ -172,21 +228,22 @@ def _hint(
         happening=happening,
         cause=Cause.WEBHOOK,
         fields=(event.property_name,) if event.property_name else (),
-        occurred_ms=event.occurred_at,
-        own=own,
+        occurred_ms=event.occurred_at or 0,
+        own=event.change_source == "INTEGRATION" and str(event.source_id) == str(app_id),
     )
 
 
 def _associated(event: Event, connection_id: int, app_id: int) -> tuple[list[Hint], str]:
     """A changed relation points at the person, from whichever side it was told."""
-    side = ASSOCIATIONS.get(event.association_type)
-    person: int | None = (
-        getattr(event, {"fromObjectId": "from_object_id", "toObjectId": "to_object_id"}[side]) if side else None
-    )
-    if person is None and {event.from_object_type_id, event.to_object_type_id} == {"0-1", "0-2"}:
-        person = event.from_object_id if event.from_object_type_id == "0-1" else event.to_object_id
-    if person is None:
+    ends = {event.from_object_type_id, event.to_object_type_id} == {"0-1", "0-2"}
+    if event.association_type == "CONTACT_TO_COMPANY" or (ends and event.from_object_type_id == "0-1"):
+        person = event.from_object_id
+    elif event.association_type == "COMPANY_TO_CONTACT" or ends:
+        person = event.to_object_id
+    else:
         return [], "unknown_type"
+    if person is None:
+        return [], "without_id"
     return [_hint(event, connection_id, ObjectType.CONTACT, str(person), Happening.ASSOCIATED, app_id)], "hinted"
 
 
@@ -196,7 +253,8 @@ def _merged(event: Event, connection_id: int, object_type: ObjectType, app_id: i
     if survivor is None:
         return [], "without_id"
     winner = [event.primary_object_id] if event.primary_object_id else []
-    absorbed = tuple(str(one) for one in dict.fromkeys((*winner, *event.merged_object_ids)) if one != survivor)
+    others = dict.fromkeys((*winner, *(event.merged_object_ids or ())))
+    absorbed = tuple(str(one) for one in others if one != survivor)
     hints = [
         msgspec.structs.replace(
             _hint(event, connection_id, object_type, record_id, Happening.MERGED, app_id),

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from schemas.events import Lane
+from schemas.events import Lane, decode_message
 from services.clock import SystemClock
 from services.falcana.webhook import signature as falcana_signature
 from services.hubspot.webhook import signature_v3
@@ -24,7 +24,7 @@ from webhook_receiver.patience import Patience
 PUBLIC_URL = "https://hooks.example.com/webhooks/hubspot"
 ONE_EVENT = b'[{"portalId":4711,"subscriptionType":"contact.creation","objectId":7,"occurredAt":1}]'
 POINTER = b'{"seq":812345,"typ":"adresse","id":10482,"art":"geaendert","version":12}'
-HEAD_WITHIN_S = 0.3
+HEAD_WITHIN_S, READ_WITHIN_S, LINGER_S = 0.3, 0.5, 0.2
 
 
 @dataclass
@@ -70,10 +70,11 @@ async def letterbox() -> AsyncIterator[Letterbox]:
     """A receiver with little patience."""
     broker, clock = MemoryBroker(), SystemClock()
     publisher, patience = MemoryPublisher(broker), Patience(clock, head_within_s=HEAD_WITHIN_S)
-    app = create_app(Intake(receiver_settings(PUBLIC_URL), publisher, clock), patience)
+    settings = receiver_settings(PUBLIC_URL).model_copy(update={"read_timeout_s": READ_WITHIN_S})
+    app = create_app(Intake(settings, publisher, clock), patience)
     stopping: list[bool] = []
     app.add_subapp("/internal/", create_internal_app(publisher, lambda: bool(stopping)))
-    runner = web.AppRunner(app, access_log=None, auto_decompress=False)
+    runner = web.AppRunner(app, access_log=None, auto_decompress=False, lingering_time=LINGER_S)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     port = runner.addresses[0][1]
@@ -194,6 +195,72 @@ async def test_metrics_tell_no_values(letterbox: Letterbox) -> None:
         text = await answer.text()
     assert "fsync_webhook_requests_total" in text
     assert "canary" not in text
+
+
+async def raw(letterbox: Letterbox, request: bytes) -> bytes:
+    """Everything that comes back until the connection is closed, for bytes that no client would send."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", letterbox.port)
+    writer.write(request)
+    async with asyncio.timeout(HEAD_WITHIN_S + READ_WITHIN_S + LINGER_S + 5):
+        answer = await reader.read()
+    writer.close()
+    return answer
+
+
+def hook(headers: bytes, body: bytes) -> bytes:
+    """A request as it goes over the line."""
+    return b"POST /webhooks/hubspot HTTP/1.1\r\nHost: x\r\n" + headers + b"\r\n" + body
+
+
+async def test_a_body_that_comes_too_slowly_is_cut_off(letterbox: Letterbox) -> None:
+    started = time.monotonic()
+    answer = await raw(letterbox, hook(b"Content-Length: 100\r\n", b"[{"))
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"Connection: close" in answer
+    assert time.monotonic() - started < 4
+
+
+async def test_a_signature_of_bytes_that_are_no_text_is_refused_like_any_other(letterbox: Letterbox) -> None:
+    timestamp = str(time.time_ns() // 1_000_000).encode()
+    headers = b"X-HubSpot-Signature-v3: \xff\xfe\r\nX-HubSpot-Request-Timestamp: " + timestamp + b"\r\n"
+    answer = await raw(letterbox, hook(headers + b"Connection: close\r\nContent-Length: 2\r\n", b"[]"))
+
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert answer.endswith(b"not authorised")
+
+
+async def test_an_announced_body_over_the_limit_is_refused_before_it_is_read(letterbox: Letterbox) -> None:
+    answer = await raw(letterbox, hook(b"Content-Length: 2000000\r\n", b""))
+    assert answer.startswith(b"HTTP/1.1 413 ")
+
+
+async def test_the_same_bytes_a_hundred_times_are_one_message(letterbox: Letterbox) -> None:
+    timestamp = str(time.time_ns() // 1_000_000)
+    signature = signature_v3(SECRET, "POST", PUBLIC_URL, ONE_EVENT, timestamp)
+    headers = {"X-HubSpot-Signature-v3": signature, "X-HubSpot-Request-Timestamp": timestamp}
+    answers = {await letterbox.post(ONE_EVENT, **headers) for _time in range(100)}
+
+    assert answers == {(200, "stored"), (200, "nothing to do")}
+    assert letterbox.stored() == 1
+
+
+async def test_events_of_one_record_in_one_request_are_one_hint(letterbox: Letterbox) -> None:
+    change = '{"portalId":4711,"subscriptionType":"contact.propertyChange","objectId":7,"propertyName":"%s"}'
+    assert (await letterbox.hubspot(f"[{change % 'email'},{change % 'phone'}]".encode()))[0] == 200
+    (stored,) = letterbox.broker.lanes[Lane.LIVE]
+    (hint,) = decode_message(stored.body).hints
+
+    assert hint.fields == ("email", "phone")
+
+
+async def test_words_of_a_sender_do_not_become_metrics(letterbox: Letterbox) -> None:
+    made_up = b'[{"portalId":%d,"subscriptionType":"canary.creation","objectId":7}]'
+    for portal in (1, 4711):
+        assert (await letterbox.hubspot(made_up % portal))[0] == 200
+    await letterbox.falcana(b'{"seq":1,"typ":"adresse","id":1,"art":"canary"}')
+    async with letterbox.session.get(f"{letterbox.url}/internal/metrics") as answer:
+        assert "canary" not in await answer.text()
 
 
 @pytest.mark.parametrize("head", [b"", b"POST /webhooks/hubspot HTTP/1.1\r\nHost: x\r\n"])
